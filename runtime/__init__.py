@@ -1,0 +1,1 @@
+"""The agent: events, engine, dialects, grammars, the loop, sessions and settings."""

@@ -1,0 +1,79 @@
+"""What was said so far: the entries that a dialect turns into a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..tools.spec import Status
+from . import events as ev
+
+Role = Literal["planner", "caller", "summarizer"]
+ROLES: tuple[Role, ...] = ("planner", "caller", "summarizer")
+Decision = Literal["caller", "conclusion", "give up"]
+DECISIONS: tuple[Decision, ...] = ("caller", "conclusion", "give up")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What the user asked; opens a turn."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the planner wrote: why, and who is next."""
+
+    rationale: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the caller wrote; `arguments` is the JSON text as written, so that a lane's cache stays valid."""
+
+    tool: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the model is shown of an observation."""
+
+    status: Status
+    content: str
+
+    @property
+    def text(self) -> str:
+        """The content, with the status before it unless all went well."""
+        return self.content if self.status == "ok" else f"{self.status}: {self.content}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the summarizer wrote; closes a turn."""
+
+    text: str
+
+
+Entry: TypeAlias = User | Plan | Call | Result | Answer
+
+
+def entries(events: Iterable[ev.Event]) -> list[Entry]:
+    """The history that a stream of events tells; a turn that was cut off stays as far as it came."""
+    found: list[Entry] = []
+    for event in events:
+        match event:
+            case ev.TurnStarted():
+                found.append(User(event.instruction))
+            case ev.Planned():
+                found.append(Plan(event.rationale, event.decision))
+            case ev.CallProposed():
+                found.append(Call(event.tool, event.text))
+            case ev.Observed():
+                found.append(Result(event.status, event.content))
+            case ev.TurnFinished(status="answered"):
+                found.append(Answer(event.answer))
+    return found
