@@ -1,0 +1,158 @@
+"""A dialect at work: prompts from history, and decisions and calls from what the models wrote."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Sequence
+from functools import cache
+from importlib.resources import files
+
+from pydantic import ValidationError
+
+from ...errors import ConfigError
+from ...tools.spec import ToolSpec
+from ..engine.api import Prompt, Segment, merge
+from ..history import Answer, Call, Decision, Entry, Plan, Result, Role, User
+from .documents import DOCUMENTS
+from .format import Format
+from .template import Template
+
+CUT = " ...[cut]"
+
+_ENTRY_VALUES = {
+    "user": frozenset({"text"}),
+    "plan": frozenset({"rationale"}),
+    "last_plan": frozenset({"rationale"}),
+    "call": frozenset({"tool", "arguments"}),
+    "result": frozenset({"text"}),
+    "answer": frozenset({"text"}),
+}
+_ROLE_VALUES = frozenset({"documents", "tool_names", "thought"})
+
+
+class Dialect:
+    """Writes prompts and reads outputs in one format; append-only: a longer history extends the prompt's front part."""
+
+    def __init__(self, form: Format) -> None:
+        self.form = form
+        self.name = form.name
+        self._plans = {
+            kind: {
+                decision: self._template(text.replace("{decision}", mark), kind)
+                for decision, mark in form.decisions.items()
+            }
+            for kind, text in (("plan", form.entries.plan), ("last_plan", form.entries.last_plan or form.entries.plan))
+        }
+        self._entries = {
+            kind: self._template(getattr(form.entries, kind), kind) for kind in ("user", "call", "result", "answer")
+        }
+        self._heads = {role: Template(part.head, form.control, _ROLE_VALUES) for role, part in form.roles.items()}
+        self._tails = {role: Template(part.tail, form.control, _ROLE_VALUES) for role, part in form.roles.items()}
+
+    def _template(self, text: str, kind: str) -> Template:
+        return Template(text, self.form.control, _ENTRY_VALUES[kind])
+
+    def prompt(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
+        """What `role` reads: head with the tool documents, the history, the role's tail."""
+        return merge([*self.head(role, tools), *self.body(role, history), *self.tail(role, tools, history)])
+
+    def head(self, role: Role, tools: Sequence[ToolSpec]) -> Prompt:
+        """What stands before the history; the same for every step of a turn."""
+        documents = DOCUMENTS[self.form.documents](tools)
+        return self._heads[role].render({"documents": documents, "thought": "", "tool_names": ""})
+
+    def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
+        """The history; for caller and summarizer its last plan is the one that handed over to them."""
+        hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
+        last = len(history) - 1 if hands_over else -1
+        return merge([s for i, entry in enumerate(history) for s in self.entry(entry, last=i == last)])
+
+    def tail(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
+        """What stands after the history."""
+        last = history[-1] if history else None
+        thought = last.rationale + self.form.decisions[last.decision] if isinstance(last, Plan) else ""
+        return self._tails[role].render(
+            {"thought": thought, "tool_names": ", ".join(tool.name for tool in tools), "documents": ""}
+        )
+
+    def entry(self, entry: Entry, last: bool = False) -> Prompt:
+        """One entry of the history; `last` marks the plan that hands over."""
+        match entry:
+            case User(text):
+                return self._entries["user"].render({"text": text})
+            case Plan(rationale, decision):
+                return self._plans["last_plan" if last else "plan"][decision].render({"rationale": rationale})
+            case Call(tool, arguments):
+                return self._entries["call"].render({"tool": tool, "arguments": arguments})
+            case Result():
+                return self._entries["result"].render({"text": self.shown(entry)})
+            case Answer(text):
+                return self._entries["answer"].render({"text": text})
+
+    def target(self, entry: Entry) -> Prompt:
+        """What a role writes to bring about `entry`; empty for what users and tools say."""
+        form = self.form
+        match entry:
+            case Plan(rationale, decision):
+                mark = Template(form.decisions[decision], form.control, frozenset()).render({})
+                return merge([Segment(rationale), *mark])
+            case Call(tool, arguments):
+                return (Segment(f"{form.call.before}{tool}{form.call.between}{arguments}"),)
+            case Answer(text):
+                end = Template(form.answer_end, form.control, frozenset()).render({})
+                return merge([Segment(text), *end])
+            case _:
+                return ()
+
+    def shown(self, result: Result) -> str:
+        """What a model sees of a result: all of it, or its beginning with the cut marked."""
+        limit = self.form.result_characters
+        return result.text if len(result.text) <= limit else result.text[:limit] + CUT
+
+    def read_plan(self, text: str, allowed: Collection[Decision]) -> Plan:
+        """Rationale and decision of a planner's output, cut at the first mark of an `allowed` decision.
+
+        Marks of other decisions are dropped from the rationale. Without a mark it is the dialect's `unmarked`
+        decision; ValueError if there is none or it is not allowed.
+        """
+        marks = self.form.decisions
+        found = [(text.index(marks[decision]), decision) for decision in allowed if marks[decision] in text]
+        if not found and self.form.unmarked not in allowed:
+            raise ValueError("the planner ended without a decision")
+        at, decision = min(found) if found else (len(text), self.form.unmarked or "caller")
+        rationale = text[:at]
+        for mark in marks.values():
+            rationale = rationale.replace(mark, "")
+        return Plan(rationale.strip(), decision)
+
+    def read_call(self, text: str) -> Call:
+        """Tool and arguments (JSON text) of a caller's output; ValueError if it is no call."""
+        form = self.form.call
+        body = text.removeprefix(form.before)
+        name, found, arguments = body.partition(form.between) if form.between else _split_at_brace(body)
+        if not found:
+            raise ValueError(f"not a call: {text!r}")
+        return Call(name, arguments)
+
+
+def _split_at_brace(text: str) -> tuple[str, str, str]:
+    name, brace, rest = text.partition("{")
+    return name, brace, brace + rest
+
+
+def dialect_names() -> tuple[str, ...]:
+    """Names of the dialects that come with the product."""
+    found = (entry.name for entry in files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+
+
+@cache
+def load_dialect(name: str) -> Dialect:
+    """The dialect of that name; ConfigError if there is none or its file is wrong."""
+    if name not in dialect_names():
+        raise ConfigError(f"there is no dialect {name!r}; the dialects are {', '.join(dialect_names())}")
+    try:
+        data = tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
+        return Dialect(Format(**data))
+    except (ValidationError, ValueError) as error:
+        raise ConfigError(f"the file of dialect {name!r} is wrong: {error}") from error
