@@ -1,0 +1,163 @@
+"""The agent: a trio, its tools and a workspace, ready for turns.
+
+from alpha_umi import Agent
+
+with Agent() as agent:
+    for event in agent.turn("What is 12.5% of 360?"):
+        print(event)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from ..convert.trio import Trio, find_trio
+from ..errors import UsageError
+from ..tools.catalogue import Catalogue
+from . import events as ev
+from .approval import Approvals, Approver
+from .dialects import load_dialect
+from .engine.api import Engine
+from .history import ROLES, Entry, Role, entries
+from .loop import Turn
+from .paths import Paths
+from .roles import Roles, Sampling
+from .settings import EngineSettings as EngineOptions
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..tools.decorator import Tool
+    from .sessions import Session
+
+INSTRUCTION_CHARACTERS = 16_384
+"""Longest instruction that a turn accepts."""
+
+
+class Agent:
+    """Answers requests with three models and a catalogue of tools, without a network.
+
+    trio: name of a trio or the folder of one. workspace: the only folder that tools reach; the
+    settings' one, usually the current folder, unless given. approve: what happens to
+    calls that need a yes: `all` allows, `none` refuses, `ask` refuses too unless a function is given instead, which is
+    asked. session: where every event is stored before the next step; without one the agent remembers the turns itself.
+    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools.
+
+    Raises ConfigError, TrioError, ModelFileError, ToolSpecError. Models are loaded in a process of their own while
+    the constructor returns. One turn at a time; `cancel` may be called from any thread. A context manager.
+    """
+
+    def __init__(
+        self,
+        trio: str | Path | None = None,
+        *,
+        workspace: Path | str | None = None,
+        approve: Literal["ask", "all", "none"] | Approver | None = None,
+        settings: Settings | None = None,
+        paths: Paths | None = None,
+        session: Session | None = None,
+        engine: Engine | None = None,
+        tools: Iterable[Tool] | None = None,
+    ) -> None:
+        self.paths = paths or Paths.find()
+        self.settings = settings or Settings.load(self.paths.settings_file)
+        self.workspace = _folder(Path(workspace or self.settings.workspace))
+        self.trio: Trio = find_trio(trio or self.settings.trio, self.paths.trio_folders)
+        self.session = session
+        approve = approve or self.settings.approve
+        self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
+        dialect = load_dialect(self.trio.dialect)
+        self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
+        self.engine = engine or _llama(self.trio, self.settings.engine)
+        self._roles = Roles(self.engine, dialect, _sampling(self.trio))
+        self._said: list[ev.Event] = []
+        self._turn: Turn | None = None
+
+    def turn(self, instruction: str) -> Iterator[ev.Event]:
+        """Lead one instruction to its answer; the last event is TurnFinished.
+
+        Raises UsageError for an instruction that is empty, too long or not text. A consumer that stops iterating
+        ends the turn as `stopped`.
+        """
+        check_instruction(instruction)
+        self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
+        return self._recorded(self._turn.run(instruction))
+
+    def cancel(self) -> None:
+        """Stop the running turn from any thread; it finishes as `stopped`."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def close(self) -> None:
+        """End the engine and the tool worker; idempotent."""
+        self.engine.close()
+        self.catalogue.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _history(self) -> list[Entry]:
+        return self.session.history() if self.session else entries(self._said)
+
+    def _recorded(self, turn: Iterator[ev.Event]) -> Iterator[ev.Event]:
+        finished = False
+        try:
+            for event in turn:
+                self._record(event)
+                finished = isinstance(event, ev.TurnFinished)
+                yield event
+        finally:
+            self._turn = None
+            if not finished:
+                self._record(ev.TurnFinished(status="stopped", reason="the turn was left before its end"))
+
+    def _record(self, event: ev.Event) -> None:
+        if self.session:
+            self.session.append(event)
+        else:
+            self._said.append(event)
+
+
+def check_instruction(instruction: str) -> None:
+    """UsageError unless the instruction is text of a sensible length."""
+    if not instruction.strip():
+        raise UsageError("the instruction is empty; say what you want")
+    if len(instruction) > INSTRUCTION_CHARACTERS:
+        raise UsageError(
+            f"the instruction has {len(instruction)} characters, {INSTRUCTION_CHARACTERS} are allowed; "
+            "put long text into a file of the workspace and name the file"
+        )
+    if any(ord(letter) < 32 and letter not in "\t\n\r" for letter in instruction):
+        raise UsageError("the instruction holds control characters; give plain text")
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise UsageError(f"the workspace {path} is not a folder; name an existing one with --workspace")
+    return path.resolve()
+
+
+def _sampling(trio: Trio) -> dict[Role, Sampling]:
+    return {
+        role: Sampling(trio.roles[role].max_tokens, trio.roles[role].temperature, trio.roles[role].seed)
+        for role in ROLES
+    }
+
+
+def _llama(trio: Trio, settings: EngineOptions) -> Engine:
+    from .engine.llama import EngineSettings, LlamaEngine, RoleModel
+
+    models = {}
+    for role in ROLES:
+        binding = trio.roles[role]
+        context = binding.context if settings.context == "auto" else settings.context
+        models[role] = RoleModel(binding.model, binding.adapter, context)
+    threads = None if settings.threads == "auto" else settings.threads
+    return LlamaEngine(models, EngineSettings(gpu_layers=settings.n_gpu_layers, threads=threads))
