@@ -19,6 +19,7 @@ class Segment:
 
 
 Prompt: TypeAlias = tuple[Segment, ...]
+Reason: TypeAlias = Literal["stop", "grammar", "length", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Request:
     seed: int = 0
     stop: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.grammar is not None and self.stop:
+            raise ValueError("stop strings end free text only; a grammar says itself where it ends")
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -55,7 +60,7 @@ class Finished:
     """
 
     text: str
-    reason: Literal["stop", "grammar", "length", "cancelled"]
+    reason: Reason
     usage: RoleUsage
 
 

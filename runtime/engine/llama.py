@@ -1,0 +1,171 @@
+"""The engine for GGUF models: llama.cpp in a process of its own, so that nothing it does can take the program down."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from ... import errors
+from ...errors import EngineError, ModelFileError
+from ..events import RoleUsage
+from ..history import Role
+from .api import ChatTemplate, Delta, Finished, Prompt, Request
+from .process import EngineProcess, Message
+
+_PATIENCE = 1.0
+_HEADER_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class RoleModel:
+    """What a role runs on: a GGUF file, a LoRA adapter on it (GGUF too), and the wanted context in tokens.
+
+    A context larger than the model was trained for is cut to that; `LlamaEngine.context` tells the real size.
+    """
+
+    path: Path
+    adapter: Path | None = None
+    context: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How models are computed.
+
+    gpu_layers: `auto` puts every layer on a GPU if llama.cpp was built for one, `off` none, a number that many.
+    threads: CPU threads; None for the number of physical cores.
+    """
+
+    gpu_layers: int | Literal["auto", "off"] = "auto"
+    threads: int | None = None
+
+
+class LlamaEngine:
+    """An Engine; its process starts at once and loads beside the caller's other work, and again after a crash.
+
+    Raises ModelFileError at once for a file that is missing or no GGUF, and later for one that is damaged inside.
+    """
+
+    def __init__(self, roles: Mapping[Role, RoleModel], settings: EngineSettings | None = None) -> None:
+        for bound in roles.values():
+            _check_header(bound.path)
+            if bound.adapter is not None:
+                _check_header(bound.adapter)
+        self._config = _config(roles, settings or EngineSettings())
+        self._contexts: dict[Role, int] = {}
+        self._turn = threading.Lock()
+        self._running: tuple[EngineProcess, int] | None = None
+        self._closed = False
+        self._process = EngineProcess(self._config)
+
+    def generate(self, request: Request) -> Iterator[Delta | Finished]:
+        fields = asdict(request) | {"prompt": _plain(request.prompt)}
+        with self._exchange() as process:
+            number = process.ask("generate", **fields)
+            self._running = (process, number)
+            try:
+                while "delta" in (answer := process.receive(number)):
+                    yield Delta(answer["delta"])
+            except BaseException:
+                self.cancel()
+                raise
+            finally:
+                self._running = None
+        result = _result(answer)
+        yield Finished(result.pop("text"), result.pop("reason"), RoleUsage(**result))
+
+    def count(self, role: Role, prompt: Prompt) -> int:
+        return int(self._ask("count", role=role, prompt=_plain(prompt)))
+
+    def context(self, role: Role) -> int:
+        if role not in self._contexts:
+            self._contexts[role] = int(self._ask("context", role=role))
+        return self._contexts[role]
+
+    def chat_template(self, role: Role) -> ChatTemplate | None:
+        found = self._ask("chat_template", role=role)
+        return None if found is None else ChatTemplate(**found)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Facts for `umi doctor`, each with a `kind`: `library`, `device` (memory in bytes) or `model`."""
+        facts: list[dict[str, Any]] = self._ask("describe")
+        return facts
+
+    def cancel(self) -> None:
+        if running := self._running:
+            process, number = running
+            process.send({"do": "cancel", "id": number})
+
+    def close(self) -> None:
+        self._closed = True
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, action: str, **fields: Any) -> Any:
+        with self._exchange() as process:
+            return _result(process.receive(process.ask(action, **fields)))
+
+    @contextlib.contextmanager
+    def _exchange(self) -> Iterator[EngineProcess]:
+        """The living process, for one request and its answers."""
+        if not self._turn.acquire(timeout=_PATIENCE):
+            raise EngineError("The engine is busy with another generation; finish or cancel it first.")
+        try:
+            if self._closed:
+                raise EngineError("The engine is closed; make a new one.")
+            if not self._process.alive:
+                self._process.close()
+                self._process = EngineProcess(self._config)
+            yield self._process
+        finally:
+            self._turn.release()
+
+
+def _config(roles: Mapping[Role, RoleModel], settings: EngineSettings) -> Message:
+    bound = {
+        role: {
+            "path": str(model.path.resolve()),
+            "adapter": None if model.adapter is None else str(model.adapter.resolve()),
+            "context": model.context,
+        }
+        for role, model in roles.items()
+    }
+    return {"roles": bound, **asdict(settings)}
+
+
+def _plain(prompt: Prompt) -> list[tuple[str, bool]]:
+    return [(segment.text, segment.control) for segment in prompt]
+
+
+def _result(answer: Message) -> Any:
+    if "error" in answer:
+        kind: type[errors.UmiError] = getattr(errors, answer["error"])
+        raise kind(answer["message"])
+    return answer["result"]
+
+
+def _check_header(path: Path) -> None:
+    """The cheapest checks, before a process is started; the process checks the rest."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise ModelFileError(
+            f"The model file {path} cannot be read: {error.strerror}. Fetch it or correct the trio."
+        ) from error
+    if header[:4] != b"GGUF":
+        raise ModelFileError(f"{path} is not a GGUF file. Convert the model, or fetch its GGUF.")
+    if len(header) < _HEADER_BYTES:
+        raise ModelFileError(f"{path} is cut off after {len(header)} bytes. Fetch it again.")

@@ -1,0 +1,93 @@
+"""A model file in memory: weights, vocabulary and adapters, shared by every role that names the file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as lib
+
+from ...convert.gguf_check import check_gguf
+from ...errors import ModelFileError
+from .cancel import CancelFlag
+from .constraint import Grammars
+from .library import Log
+from .vocabulary import Vocabulary
+
+
+class Model:
+    """One loaded GGUF file. Loading stops when the flag is raised."""
+
+    def __init__(self, path: Path, gpu_layers: int, flag: CancelFlag, log: Log) -> None:
+        self.path = path
+        self.log = log
+        self._adapters: dict[Path, Any] = {}
+        check_gguf(path)
+        keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
+        log.forget()
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        params.progress_callback = keep_going
+        self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.pointer:
+            flag.check()
+            raise ModelFileError(f"llama.cpp cannot load {path}: {log.reason()}. Fetch or convert it again.")
+        self.vocabulary = Vocabulary(lib.llama_model_get_vocab(self.pointer))
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        return Grammars(self.vocabulary)
+
+    @property
+    def trained_context(self) -> int:
+        return int(lib.llama_model_n_ctx_train(self.pointer))
+
+    def adapter(self, path: Path) -> Any:
+        """The LoRA adapter of a file, loaded once."""
+        if path not in self._adapters:
+            check_gguf(path, "adapter")
+            self.log.forget()
+            pointer = lib.llama_adapter_lora_init(self.pointer, os.fsencode(path))
+            if not pointer:
+                raise ModelFileError(
+                    f"{path} is no LoRA adapter for {self.path}: {self.log.reason()}. Use the base it was trained on."
+                )
+            self._adapters[path] = pointer
+        return self._adapters[path]
+
+    def chat_template(self) -> dict[str, str] | None:
+        source = lib.llama_model_chat_template(self.pointer, None)
+        if source is None:
+            return None
+        return {
+            "source": source.decode("utf-8", "replace"),
+            "bos": self._named_token("bos"),
+            "eos": self._named_token("eos"),
+        }
+
+    def _named_token(self, name: str) -> str:
+        """Text of a token that the file names; where it names none, llama.cpp would make one up."""
+        value = ctypes.create_string_buffer(32)
+        if (
+            lib.llama_model_meta_val_str(self.pointer, f"tokenizer.ggml.{name}_token_id".encode(), value, len(value))
+            < 0
+        ):
+            return ""
+        return self.vocabulary.piece(int(value.value)).decode("utf-8", "replace")
+
+    def describe(self) -> dict[str, Any]:
+        """Architecture and type in words, size in bytes, number of parameters, trained context in tokens."""
+        words = ctypes.create_string_buffer(256)
+        lib.llama_model_desc(self.pointer, words, len(words))
+        return {
+            "kind": "model",
+            "path": str(self.path),
+            "description": words.value.decode("utf-8", "replace"),
+            "bytes": int(lib.llama_model_size(self.pointer)),
+            "parameters": int(lib.llama_model_n_params(self.pointer)),
+            "trained_context": self.trained_context,
+            "vocabulary": self.vocabulary.size,
+        }

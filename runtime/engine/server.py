@@ -1,0 +1,145 @@
+"""The engine process: reads requests from standard input, one JSON object per line, and answers on standard output.
+
+A thread reads, so that a cancel reaches a running generation and the end of the input (the parent is gone) ends the
+process at once. While nothing is asked, lanes and grammars are prepared role by role.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, BinaryIO, TypeAlias
+
+from ...errors import UmiError
+from . import library
+from .cancel import CancelFlag, Cancelled
+from .decoding import Generation, Outcome
+from .pool import Binding, Pool
+from .sampling import Sampler
+from .text import TextStream
+
+Message: TypeAlias = dict[str, Any]
+
+
+class Server:
+    """Answers one request after the other."""
+
+    def __init__(self, pool: Pool, flag: CancelFlag, send: Callable[[Message], None]) -> None:
+        self._pool, self._flag, self._send = pool, flag, send
+        self._cancelled = 0
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._actions: dict[str, Callable[[Message], Any]] = {
+            "generate": self._generate,
+            "count": lambda ask: len(pool.model(ask["role"]).vocabulary.tokens(ask["prompt"])),
+            "context": lambda ask: pool.lane(ask["role"]).context,
+            "chat_template": lambda ask: pool.model(ask["role"]).chat_template(),
+            "describe": lambda _ask: library.versions() + library.devices() + pool.describe(),
+        }
+
+    def listen(self, lines: BinaryIO) -> None:
+        """Queue what comes in; runs in a thread of its own."""
+        for line in lines:
+            message = json.loads(line)
+            if message["do"] == "cancel":
+                self._cancelled = message["id"]
+                self._flag.set()
+            else:
+                self._inbox.put(message)
+        os._exit(0)
+
+    def serve(self) -> None:
+        for prepare in self._preparations():
+            self._answer_waiting()
+            self._flag.clear()
+            try:
+                prepare()
+            except (UmiError, Cancelled):
+                break
+        while True:
+            self._answer(self._inbox.get())
+
+    def _preparations(self) -> Iterator[Callable[[], object]]:
+        """What first use would wait for; what fails here fails again, and is told, when the role is used."""
+        for role in self._pool.bindings:
+            yield partial(self._pool.lane, role)
+            yield partial(self._pool.grammars, role)
+
+    def _answer_waiting(self) -> None:
+        while True:
+            try:
+                message = self._inbox.get_nowait()
+            except Empty:
+                return
+            self._answer(message)
+
+    def _answer(self, ask: Message) -> None:
+        self._flag.clear()
+        if self._cancelled == ask["id"]:
+            self._flag.set()
+        try:
+            self._send({"id": ask["id"], "result": self._actions[ask["do"]](ask)})
+        except UmiError as error:
+            self._fail(ask, type(error).__name__, str(error))
+        except Exception as error:
+            traceback.print_exc()
+            self._fail(ask, "EngineError", f"The engine failed: {error!r}. Please report this.")
+
+    def _fail(self, ask: Message, error: str, sentence: str) -> None:
+        self._send({"id": ask["id"], "error": error, "message": sentence})
+
+    def _generate(self, ask: Message) -> Message:
+        started = time.perf_counter()
+        try:
+            outcome = self._run(ask)
+        except Cancelled:
+            outcome = Outcome("", "cancelled")
+        return asdict(outcome) | {"seconds": time.perf_counter() - started}
+
+    def _run(self, ask: Message) -> Outcome:
+        self._flag.check()
+        lane = self._pool.lane(ask["role"])
+        generation = Generation(
+            lane,
+            lane.model.vocabulary.tokens(ask["prompt"]),
+            None if ask["grammar"] is None else lane.model.grammars.constraint(ask["grammar"]),
+            Sampler(ask["temperature"], ask["seed"]),
+            ask["max_tokens"],
+            TextStream(ask["stop"]),
+            lambda text: self._send({"id": ask["id"], "delta": text}),
+        )
+        return generation.run(self._flag)
+
+
+def _pool(config: Message, flag: CancelFlag) -> Pool:
+    bindings = {
+        role: Binding(Path(bound["path"]), Path(bound["adapter"]) if bound["adapter"] else None, bound["context"])
+        for role, bound in config["roles"].items()
+    }
+    return Pool(bindings, config["gpu_layers"], config["threads"], flag, library.start())
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def send(message: Message) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    flag = CancelFlag()
+    server = Server(_pool(json.loads(sys.stdin.buffer.readline()), flag), flag, send)
+    threading.Thread(target=server.listen, args=(sys.stdin.buffer,), daemon=True).start()
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()
