@@ -1,0 +1,31 @@
+"""File name patterns: `*`, `?`, `[...]` within a name, `**` across folders."""
+
+from __future__ import annotations
+
+import re
+
+_PIECES = re.compile(
+    r"(?P<folders>\*\*/)|(?P<anything>\*\*)|(?P<star>\*)|(?P<one>\?)|(?P<set>\[!?[^\]/]+\])|.", re.DOTALL
+)
+
+
+def glob_pattern(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression for relative paths with `/`; `**/` also stands for no folder at all."""
+    pieces = _PIECES.finditer(pattern.strip().removeprefix("./") or "*")
+    return re.compile("".join(map(_translate, pieces)), re.DOTALL)
+
+
+def _translate(piece: re.Match[str]) -> str:
+    match piece.lastgroup:
+        case "folders":
+            return "(?:.*/)?"
+        case "anything":
+            return ".*"
+        case "star":
+            return "[^/]*"
+        case "one":
+            return "[^/]"
+        case "set":
+            inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", piece[0][1:-1])
+            return f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+    return re.escape(piece[0])
