@@ -9,7 +9,7 @@ with Agent() as agent:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -21,11 +21,11 @@ from . import events as ev
 from .approval import Approvals, Approver
 from .dialects import load_dialect
 from .engine.api import Engine
-from .history import ROLES, Entry, Role, entries
+from .history import Entry, entries
 from .loop import Turn
+from .models import open_engine, sampling
 from .paths import Paths
-from .roles import Roles, Sampling
-from .settings import EngineSettings as EngineOptions
+from .roles import Roles
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class Agent:
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
         dialect = load_dialect(self.trio.dialect)
         self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
-        self.engine = engine or _llama(self.trio, self.settings.engine)
-        self._roles = Roles(self.engine, dialect, _sampling(self.trio))
+        self.engine = engine or open_engine(self.trio, self.settings.engine)
+        self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []
         self._turn: Turn | None = None
 
-    def turn(self, instruction: str) -> Iterator[ev.Event]:
+    def turn(self, instruction: str) -> Generator[ev.Event, None, None]:
         """Lead one instruction to its answer; the last event is TurnFinished.
 
         Raises UsageError for an instruction that is empty, too long or not text. A consumer that stops iterating
@@ -106,7 +106,7 @@ class Agent:
     def _history(self) -> list[Entry]:
         return self.session.history() if self.session else entries(self._said)
 
-    def _recorded(self, turn: Iterator[ev.Event]) -> Iterator[ev.Event]:
+    def _recorded(self, turn: Iterator[ev.Event]) -> Generator[ev.Event, None, None]:
         finished = False
         try:
             for event in turn:
@@ -142,22 +142,3 @@ def _folder(path: Path) -> Path:
     if not path.is_dir():
         raise UsageError(f"the workspace {path} is not a folder; name an existing one with --workspace")
     return path.resolve()
-
-
-def _sampling(trio: Trio) -> dict[Role, Sampling]:
-    return {
-        role: Sampling(trio.roles[role].max_tokens, trio.roles[role].temperature, trio.roles[role].seed)
-        for role in ROLES
-    }
-
-
-def _llama(trio: Trio, settings: EngineOptions) -> Engine:
-    from .engine.llama import EngineSettings, LlamaEngine, RoleModel
-
-    models = {}
-    for role in ROLES:
-        binding = trio.roles[role]
-        context = binding.context if settings.context == "auto" else settings.context
-        models[role] = RoleModel(binding.model, binding.adapter, context)
-    threads = None if settings.threads == "auto" else settings.threads
-    return LlamaEngine(models, EngineSettings(gpu_layers=settings.n_gpu_layers, threads=threads))

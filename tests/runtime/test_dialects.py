@@ -1,6 +1,9 @@
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from alpha_umi.errors import ConfigError, ModelFileError
 from alpha_umi.runtime.dialects import dialect_names, load_dialect
 from alpha_umi.runtime.dialects.chat import wrap
@@ -8,8 +11,6 @@ from alpha_umi.runtime.dialects.template import Template
 from alpha_umi.runtime.engine.api import ChatTemplate, Segment
 from alpha_umi.runtime.history import DECISIONS, ROLES, Answer, Call, Plan, Result, User
 from alpha_umi.tools.spec import ToolSpec
-from hypothesis import given
-from hypothesis import strategies as st
 
 WEATHER = ToolSpec(
     name="weather",

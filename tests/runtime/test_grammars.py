@@ -1,13 +1,14 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llguidance import LLMatcher, LLTokenizer
+
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.grammars import caller_grammar, planner_grammar
 from alpha_umi.runtime.history import DECISIONS, Result, User
 from alpha_umi.tools.spec import ToolSpec
-from hypothesis import given
-from hypothesis import strategies as st
-from llguidance import LLMatcher, LLTokenizer
 
 BYTES = LLTokenizer("byte")
 

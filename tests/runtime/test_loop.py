@@ -7,7 +7,7 @@ from alpha_umi.runtime import events as ev
 from alpha_umi.runtime.agent import Agent
 from alpha_umi.runtime.approval import Approval
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
-from alpha_umi.runtime.history import Answer, Plan, Result, User
+from alpha_umi.runtime.history import ROLES, Answer, Plan, Result, User
 from alpha_umi.runtime.paths import Paths
 from alpha_umi.runtime.settings import Settings
 
@@ -20,12 +20,17 @@ def make_agent(tmp_path):
     made = []
     workspace = tmp_path / "work"
     workspace.mkdir()
+    trio = tmp_path / "scripted"
+    trio.mkdir()
+    (trio / "none.gguf").touch()
+    roles = "".join(f'[roles.{role}]\nmodel = "none.gguf"\n' for role in ROLES)
+    (trio / "trio.toml").write_text(f'name = "scripted"\ndialect = "nano"\n{roles}', encoding="utf-8")
 
     def make(planner=(), caller=(), summarizer=(), engine=None, limits=None, **options):
         engine = engine or ScriptedEngine({"planner": planner, "caller": caller, "summarizer": summarizer})
         settings = Settings(limits=limits or {})
         paths = Paths(tmp_path / "config", tmp_path / "data", tmp_path / "state")
-        agent = Agent("nano", workspace=workspace, settings=settings, paths=paths, engine=engine, **options)
+        agent = Agent(trio, workspace=workspace, settings=settings, paths=paths, engine=engine, **options)
         made.append(agent)
         return agent
 
@@ -200,12 +205,8 @@ def test_a_yes_for_the_session_holds_for_the_same_call_only(make_agent):
     "stop_at", [ev.TurnStarted, ev.PlanDelta, ev.Planned, ev.CallDelta, ev.CallStarted, ev.Observed]
 )
 def test_cancel_at_any_moment_ends_the_turn_and_leaves_a_usable_agent(make_agent, stop_at):
-    agent = make_agent(
-        planner=[f"First this plan.{CALL}", f"Greet.{ANSWER}"],
-        caller=['run_command{"command":"sleep 20"}', 'run_command{"command":"true"}'],
-        summarizer=["Hello."],
-        approve="all",
-    )
+    script = {"planner": f"First this plan.{CALL}", "caller": 'run_command{"command":"sleep 20"}'}
+    agent = make_agent(engine=ScriptedEngine(lambda request: script[request.role]), approve="all")
     events = []
     for event in agent.turn("sleep"):
         events.append(event)
@@ -214,9 +215,7 @@ def test_cancel_at_any_moment_ends_the_turn_and_leaves_a_usable_agent(make_agent
         elif isinstance(event, ev.CallStarted) and stop_at is ev.Observed:
             threading.Timer(0.3, agent.cancel).start()
     assert events[-1].status == "stopped" and events[-1].reason == "cancelled by the user"
-    engine = agent.engine
-    engine.outputs["planner"] = [f"Greet.{ANSWER}"]
-    engine.outputs["summarizer"] = ["Hello."]
+    script = {"planner": f"Greet.{ANSWER}", "summarizer": "Hello."}
     assert list(agent.turn("hi"))[-1].answer == "Hello."
 
 

@@ -1,0 +1,125 @@
+"""`umi sessions` and `umi doctor`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from ..text import one_line, printable, printable_json
+from .home import Home
+
+if TYPE_CHECKING:
+    from .sessions import SessionInfo, SessionStore
+
+
+@click.group()
+def sessions() -> None:
+    """List, show, search and export sessions."""
+
+
+@sessions.command("list")
+@click.pass_obj
+def list_sessions(home: Home) -> None:
+    """List all sessions, the latest first."""
+    with _store(home) as store:
+        _print(store.list(), "there are no sessions yet")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.pass_obj
+def show(home: Home, session_id: str) -> None:
+    """Show a session, one line for each step; the start of an ID is enough."""
+    from . import events as ev
+    from .lines import joined, line
+
+    with _store(home) as store:
+        events = store.open(session_id).events()
+    for event in joined(events):
+        match event:
+            case ev.TurnStarted():
+                click.echo(f"> {printable(event.instruction)}")
+            case ev.PlanDelta() | ev.CallDelta() | ev.AnswerDelta():
+                click.echo(f"unfinished {event.type.removesuffix('_delta')}: {printable(event.text)}")
+            case _ if text := line(event):
+                click.echo(text)
+        if isinstance(event, ev.TurnFinished) and event.answer:
+            click.echo(printable(event.answer))
+
+
+@sessions.command()
+@click.argument("query", nargs=-1, required=True)
+@click.pass_obj
+def search(home: Home, query: tuple[str, ...]) -> None:
+    """Find sessions by the words of instructions, tool contents, answers and titles."""
+    with _store(home) as store:
+        found = store.search(" ".join(query))
+    if not found:
+        click.echo("nothing found", err=True)
+    for match in found:
+        click.echo(_row(match.session))
+        click.echo(f"        {one_line(match.excerpt, 160)}")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--format", "kind", type=click.Choice(["md", "json"]), default="md", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
+@click.pass_obj
+def export(home: Home, session_id: str, kind: str, output: Path | None) -> None:
+    """Export a session as Markdown for readers or JSON for programs."""
+    from .export import export_json, export_markdown
+
+    with _store(home) as store:
+        session = store.open(session_id)
+        text = export_json(session) if kind == "json" else export_markdown(session)
+    if output is None:
+        click.echo(text if kind == "md" else _safe_json(text), nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}; name another file with --output") from error
+
+
+@click.command()
+@click.pass_obj
+def doctor(home: Home) -> None:
+    """Check versions, devices, folders and model files."""
+    from .doctor import examine
+
+    usable = True
+    for finding in examine(home.paths):
+        usable = usable and finding.ok
+        click.echo(f"{'ok' if finding.ok else 'FAULT':7}{finding.topic:10}{printable(finding.detail)}")
+    click.get_current_context().exit(0 if usable else 5)
+
+
+def _store(home: Home) -> SessionStore:
+    from .sessions import SessionStore
+
+    return SessionStore(home.paths.sessions_db)
+
+
+def _print(infos: Iterable[SessionInfo], nothing: str) -> None:
+    rows = [_row(info) for info in infos]
+    if not rows:
+        click.echo(nothing, err=True)
+    for row in rows:
+        click.echo(row)
+
+
+def _row(info: SessionInfo) -> str:
+    moment = datetime.fromisoformat(info.updated).astimezone()
+    turns = f"{info.turns} turn{'' if info.turns == 1 else 's'}"
+    return f"{info.id}  {moment:%Y-%m-%d %H:%M}  {turns:9}  {printable(info.title)}"
+
+
+def _safe_json(text: str) -> str:
+    return "\n".join(printable_json(line, sys.stdout.encoding) for line in text.split("\n"))

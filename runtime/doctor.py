@@ -1,0 +1,129 @@
+"""What `umi doctor` finds: whether this machine can run a turn, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UmiError
+from .history import ROLES
+from .paths import Paths, unwritable
+
+if TYPE_CHECKING:
+    from ..convert.trio import Trio
+    from .settings import Settings
+
+_PACKAGES = ("alpha-umi", "pydantic", "sqlite-utils", "textual", "tokenizers")
+_LEAST_FREE = 100 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; where it is not `ok`, `detail` says what to do."""
+
+    topic: str
+    ok: bool
+    detail: str
+
+
+def examine(paths: Paths) -> Iterator[Finding]:
+    """Look at everything that a turn needs; a fault does not keep the rest from being looked at."""
+    yield Finding("python", True, f"{platform.python_version()} ({sys.executable}) on {platform.platform()}")
+    for name in _PACKAGES:
+        yield Finding("package", True, f"{name} {version(name)}")
+    for name in ("config", "data", "state"):
+        yield _folder(name, getattr(paths, name))
+    yield _sessions(paths.sessions_db)
+    settings = _settings(paths.settings_file)
+    if isinstance(settings, Finding):
+        yield settings
+        return
+    yield Finding(
+        "settings", True, f"{paths.settings_file}{'' if paths.settings_file.exists() else ' (not there, all defaults)'}"
+    )
+    trio = _trio(settings.trio, paths)
+    if isinstance(trio, Finding):
+        yield trio
+        yield from _engine(None)
+        return
+    yield Finding("trio", True, f"{trio.name}, dialect {trio.dialect}")
+    yield from _engine(trio)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    """Whether something can be written to `folder`, which is not created for that."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        return Finding(name, False, str(unwritable(folder, f"{nearest} is not a folder")))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(name, False, str(unwritable(folder, "permission denied")))
+    free = shutil.disk_usage(nearest).free
+    if free < _LEAST_FREE:
+        return Finding(name, False, str(unwritable(folder, f"only {_size(free)} are free")))
+    return Finding(name, True, f"{folder} ({_size(free)} free{'' if folder.exists() else ', not made yet'})")
+
+
+def _sessions(path: Path) -> Finding:
+    from .sessions import SessionStore
+
+    try:
+        with SessionStore(path) as store:
+            return Finding("sessions", True, f"{path}, {len(store.list())} sessions")
+    except UmiError as error:
+        return Finding("sessions", False, str(error))
+
+
+def _settings(file: Path) -> Settings | Finding:
+    from .settings import Settings
+
+    try:
+        return Settings.load(file)
+    except UmiError as error:
+        return Finding("settings", False, str(error))
+
+
+def _trio(name: str, paths: Paths) -> Trio | Finding:
+    from ..convert.trio import find_trio
+
+    try:
+        return find_trio(name, paths.trio_folders)
+    except UmiError as error:
+        return Finding("trio", False, f"{error}; own trios go into {paths.trio_folders[0]}")
+
+
+def _engine(trio: Trio | None) -> Iterator[Finding]:
+    """What the engine says of itself; its process loads the trio's models for that."""
+    from .engine.llama import LlamaEngine, RoleModel
+
+    roles = {role: RoleModel(trio.roles[role].model, trio.roles[role].adapter) for role in ROLES} if trio else {}
+    try:
+        with LlamaEngine(roles) as engine:
+            facts = engine.describe()
+    except UmiError as error:
+        yield Finding("engine", False, str(error))
+        return
+    for fact in facts:
+        yield Finding(fact["kind"], True, _fact(fact))
+
+
+def _fact(fact: dict[str, Any]) -> str:
+    match fact["kind"]:
+        case "library":
+            return f"{fact['name']} {fact['version']}"
+        case "device":
+            memory = f", {_size(fact['free'])} of {_size(fact['total'])} free" if fact["total"] else ""
+            return f"{fact['name']} ({fact['type']}, {fact['description']}{memory})"
+        case "model":
+            return f"{', '.join(fact['roles'])}: {fact['path']} ({fact['description']}, {_size(fact['bytes'])})"
+    return ", ".join(f"{name} {value}" for name, value in fact.items() if name != "kind")
+
+
+def _size(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
