@@ -1,0 +1,1 @@
+"""Where models come from: checkpoints, GGUF files, checks and trios."""
