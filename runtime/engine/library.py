@@ -61,6 +61,18 @@ def layers_on_gpu(choice: int | str) -> int:
     return int(choice)
 
 
+def repacking_is_safe() -> bool:
+    """Whether llama.cpp may lay weights out anew for special instructions of the processor.
+
+    Not where Intel AMX is on offer: virtual machines advertise it without letting it work, and its kernels then end
+    the process at the first batch (seen with Q8_0 on Linux 6.18).
+    """
+    try:
+        return "amx_tile" not in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+
+
 def default_threads() -> int:
     """Physical cores that this process may use: a second thread on one core slows matrix products down."""
     import psutil

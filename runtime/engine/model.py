@@ -14,7 +14,7 @@ from ...convert.gguf_check import check_gguf
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
-from .library import Log
+from .library import Log, repacking_is_safe
 from .vocabulary import Vocabulary
 
 
@@ -30,6 +30,7 @@ class Model:
         log.forget()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        params.use_extra_bufts = repacking_is_safe()
         params.progress_callback = keep_going
         self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
