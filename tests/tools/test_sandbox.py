@@ -1,0 +1,248 @@
+"""What a tool can reach: the granted folders, and nothing else. Each refusal stands beside what is allowed."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hostile_tools
+import pytest
+
+from alpha_umi.tools.catalogue import Catalogue
+from alpha_umi.tools.decorator import Tool
+from alpha_umi.tools.spec import Observation, ToolCall
+from alpha_umi.tools.worker import landlock, seccomp, syscalls
+
+TOOLS = [value for value in vars(hostile_tools).values() if isinstance(value, Tool)]
+SECRET = "the secret of the house"
+
+pytestmark = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace `box` with ways out of it, and a secret beside it."""
+    house = tmp_path_factory.mktemp("house")
+    box = house / "box"
+    (box / "sub").mkdir(parents=True)
+    (house / "secret.txt").write_text(SECRET, encoding="utf-8")
+    (house / "box2").mkdir()
+    (house / "box2" / "near.txt").write_text(SECRET, encoding="utf-8")
+    (box / "inside.txt").write_text("inside", encoding="utf-8")
+    (box / "file link").symlink_to("../secret.txt")
+    (box / "folder link").symlink_to(house)
+    (box / "good link").symlink_to("inside.txt")
+    return house
+
+
+@pytest.fixture(scope="module")
+def catalogue(house: Path) -> Iterator[Catalogue]:
+    with Catalogue(house / "box", house / "notebook", TOOLS) as made:
+        yield made
+
+
+def call(catalogue: Catalogue, tool: str, **arguments: object) -> Observation:
+    return catalogue.call(ToolCall(tool=tool, arguments=arguments))
+
+
+def ways_out(house: Path) -> list[str]:
+    return [
+        str(house / "secret.txt"),
+        "../secret.txt",
+        "sub/../../secret.txt",
+        "file link",
+        "folder link/secret.txt",
+        str(house / "box2" / "near.txt"),
+        "/proc/self/cwd/../secret.txt",
+        "/proc/self/root" + str(house / "secret.txt"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["inside.txt", "sub/../inside.txt", "good link", "folder link/box/inside.txt"])
+def test_a_granted_folder_is_read_by_every_kind_of_tool(catalogue: Catalogue, path: str) -> None:
+    assert call(catalogue, "read", path=path).content == "inside"
+    assert call(catalogue, "shell", command=f"cat '{path}'").content == "0 inside"
+    assert call(catalogue, "python", code=f"print(open({path!r}).read())").content == "0 inside\n"
+
+
+def test_nothing_outside_is_read_by_any_kind_of_tool(catalogue: Catalogue, house: Path) -> None:
+    for path in ways_out(house):
+        read = call(catalogue, "read", path=path)
+        shell = call(catalogue, "shell", command=f"cat '{path}'")
+        python = call(catalogue, "python", code=f"print(open({path!r}).read())")
+        assert read.status == "error" and "Permission denied" in read.content, path
+        assert shell.content.startswith("1 ") and "Permission denied" in shell.content, path
+        assert python.content.startswith("1 ") and "Permission denied" in python.content, path
+        assert SECRET not in read.content + shell.content + python.content
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/self/environ", "~/.bashrc"])
+def test_private_files_of_the_system_are_closed(catalogue: Catalogue, path: str) -> None:
+    path = os.path.expanduser(path)  # noqa: PTH111
+    assert "Permission denied" in call(catalogue, "read", path=path).content or not Path(path).exists()
+
+
+def test_folders_outside_are_not_listed(catalogue: Catalogue, house: Path) -> None:
+    assert "inside.txt" in call(catalogue, "act", what="list", path=".").content
+    for path in ("..", str(house), "folder link", "/", "/root", "/home", "/tmp", "/proc"):
+        assert "Permission denied" in call(catalogue, "act", what="list", path=path).content, path
+
+
+def test_a_read_grant_does_not_allow_writing(catalogue: Catalogue, house: Path) -> None:
+    assert "Permission denied" in call(catalogue, "write_ungranted", path="new.txt").content
+    assert not (house / "box" / "new.txt").exists()
+
+
+def test_without_a_grant_the_workspace_is_closed(catalogue: Catalogue) -> None:
+    assert "Permission denied" in call(catalogue, "read_ungranted", path="inside.txt").content
+
+
+def test_writing_stays_in_the_grant(catalogue: Catalogue, house: Path) -> None:
+    assert call(catalogue, "write", path="sub/new.txt").content == "written"
+    assert (house / "box" / "sub" / "new.txt").read_text(encoding="utf-8") == "x"
+    for path in [*ways_out(house), str(house / "fresh.txt"), "/tmp/fresh.txt", "/dev/shm/fresh"]:
+        assert "Permission denied" in call(catalogue, "write", path=path).content, path
+    assert (house / "secret.txt").read_text(encoding="utf-8") == SECRET
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("unlink", "Permission denied"),
+        ("truncate", "Permission denied"),
+        ("rename in", "Permission denied"),
+        ("link", "Permission denied"),
+        ("chmod", "Operation not permitted"),
+        ("utime", "Operation not permitted"),
+    ],
+)
+def test_files_outside_are_not_changed(catalogue: Catalogue, house: Path, what: str, reason: str) -> None:
+    secret = house / "secret.txt"
+    before = secret.stat()
+    observation = call(catalogue, "act", what=what, path=str(secret))
+    after = secret.stat()
+    assert observation.status == "error"
+    assert reason in observation.content or "cross-device" in observation.content
+    assert (after.st_mode, after.st_mtime, after.st_size) == (before.st_mode, before.st_mtime, before.st_size)
+
+
+def test_nothing_is_moved_or_made_outside(catalogue: Catalogue, house: Path) -> None:
+    for what, path in (("rename out", house / "moved.txt"), ("mkdir", house / "made")):
+        assert call(catalogue, "act", what=what, path=str(path)).status == "error"
+        assert not path.exists()
+    assert call(catalogue, "act", what="mkdir", path="made").status == "ok"
+
+
+def test_programs_need_the_exec_grant(catalogue: Catalogue) -> None:
+    assert call(catalogue, "shell", command="echo ran").content == "0 ran\n"
+    assert "PermissionError" in call(catalogue, "program_without_exec").content
+
+
+def test_a_child_of_a_child_is_confined_too(catalogue: Catalogue, house: Path) -> None:
+    assert call(catalogue, "shell", command="sh -c 'sh -c \"cat inside.txt\"'").content == "0 inside"
+    assert "Permission denied" in call(catalogue, "shell", command=f"sh -c 'sh -c \"cat {house}/secret.txt\"'").content
+
+
+@pytest.mark.parametrize("what", ["internet", "internet 6", "unix", "netlink"])
+def test_no_network_socket_can_be_made(catalogue: Catalogue, what: str) -> None:
+    assert "Operation not permitted" in call(catalogue, "act", what=what).content
+    assert call(catalogue, "act", what="pair").content == "2"
+
+
+def test_a_listening_service_of_the_user_is_out_of_reach(catalogue: Catalogue) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('connected')"
+        control = subprocess.run([sys.executable, "-c", connect], capture_output=True, text=True, check=True)
+        assert control.stdout == "connected\n"
+        assert "Operation not permitted" in call(catalogue, "python", code=connect).content
+
+
+def test_a_program_cannot_signal_processes_outside(catalogue: Catalogue) -> None:
+    if landlock.version() < 6:
+        pytest.skip("this kernel cannot keep signals in")
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        assert "not permitted" in call(catalogue, "shell", command=f"kill -9 {bystander.pid}").content
+        assert bystander.poll() is None
+        assert call(catalogue, "shell", command="sleep 60 & kill $! && echo ended").content == "0 ended\n"
+        bystander.kill()
+
+
+def test_capabilities_and_privileges_are_gone(catalogue: Catalogue) -> None:
+    code = (
+        "import ctypes; libc = ctypes.CDLL(None); data = (ctypes.c_uint32 * 6)()\n"
+        "libc.capget((ctypes.c_uint32 * 2)(0x20080522, 0), data)\n"
+        "print([data[0] & ~2, data[1] & ~2, *data[2:]], libc.prctl(39, 0, 0, 0, 0))"
+    )
+    assert call(catalogue, "python", code=code).content == "0 [0, 0, 0, 0, 0, 0] 1\n"
+
+
+def test_the_environment_is_an_allow_list(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "LD_PRELOAD_X", "PYTHONPATH", "SSH_AUTH_SOCK"):
+        monkeypatch.setenv(name, "leaked")
+    with Catalogue(house / "box", house / "notebook", TOOLS) as catalogue:
+        seen = json.loads(call(catalogue, "environment").content)
+    assert set(seen) <= {"PATH", "LANG", "HOME", "TMPDIR", "TZ", "cwd", "workspace"}
+    assert seen["HOME"] == seen["cwd"] == seen["workspace"] == str((house / "box").resolve())
+
+
+def test_a_planted_module_is_not_imported(catalogue: Catalogue, house: Path) -> None:
+    (house / "box" / "json.py").write_text("raise SystemExit('planted')", encoding="utf-8")
+    assert call(catalogue, "python", code="import json; print(json.dumps(1))").content == "0 1\n"
+    assert call(catalogue, "add", a=1).content == "2"
+
+
+def test_without_landlock_only_tools_that_need_nothing_run(house: Path) -> None:
+    """A process whose kernel answers ENOSYS to Landlock, as one without it does."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import dataclasses, errno, pathlib, hostile_tools
+from alpha_umi.tools.catalogue import Catalogue
+from alpha_umi.tools.spec import ToolCall
+from alpha_umi.tools.worker import kernel, seccomp, syscalls
+syscalls.CALLS["landlock"] = (444, 444)
+seccomp._rules = lambda programs, abi: iter([seccomp._Rule("landlock", errno.ENOSYS)])
+kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+seccomp.restrict(programs=True, abi=0)
+tools = [hostile_tools.add, hostile_tools.read, hostile_tools.shell]
+box = pathlib.Path({str(house / "box")!r})
+with Catalogue(box, box.parent / "notebook", tools) as catalogue:
+    calls = {{"add": {{"a": 1}}, "read": {{"path": "inside.txt"}}, "shell": {{"command": "echo hi"}}}}
+    for name, arguments in calls.items():
+        observation = catalogue.call(ToolCall(tool=name, arguments=arguments))
+        print(observation.status, observation.content)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ok 2", done.stderr
+    assert all(line.startswith("denied the tool was not run: this kernel has no Landlock") for line in lines[1:])
+    assert len(lines) == 3
+
+
+def test_older_kernels_are_asked_for_what_they_know() -> None:
+    assert landlock.handled(1) == landlock.Right(0x1FFF)
+    assert landlock.handled(2) == landlock.Right(0x3FFF)
+    assert landlock.handled(3) == landlock.handled(4) == landlock.Right(0x7FFF)
+    assert landlock.handled(5) == landlock.handled(7) == landlock.Right(0xFFFF)
+
+
+def test_a_filter_can_be_written_for_both_processors() -> None:
+    for column, (_, architecture) in enumerate(seccomp._ARCHITECTURES.values()):
+        for programs in (True, False):
+            lines = list(seccomp._assemble(seccomp._rules(programs, 1), column, architecture))
+            assert len(lines) < 4096
+            for position, line in enumerate(lines):
+                assert position + max(line.yes, line.no) + 1 < len(lines) or line.code == seccomp._RETURN
+
+
+@pytest.mark.parametrize("calls", [syscalls.DENIED, syscalls.CALLS])
+def test_no_number_is_given_twice(calls: dict[str, tuple[int | None, int | None]]) -> None:
+    for column in (0, 1):
+        numbers = [numbers[column] for numbers in calls.values() if numbers[column] is not None]
+        assert len(numbers) == len(set(numbers))

@@ -1,0 +1,77 @@
+"""From a tool's capabilities to paths: what is granted, and what every process needs to run at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from ...errors import ToolSpecError
+from ..spec import ToolSpec
+from .job import Grants
+
+_PLACES = ("$WORKSPACE", "$NOTEBOOK")
+_PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
+_SETTINGS = (
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/mime.types",
+)
+_MACHINE = (
+    "/proc/cpuinfo",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/uptime",
+    "/proc/version",
+    "/sys/class/power_supply",
+    "/sys/devices/system/cpu",
+)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_PACKAGE = Path(__file__).parents[2]
+
+
+def check_grants(spec: ToolSpec) -> None:
+    """Raise ToolSpecError unless every folder is `$WORKSPACE`, `$NOTEBOOK`, below one of them, or absolute."""
+    for folder in (*spec.capabilities.read, *spec.capabilities.write):
+        path = PurePosixPath(folder)
+        named = path.is_absolute() or folder.split("/")[0] in _PLACES
+        if not named or ".." in path.parts or path == PurePosixPath("/"):
+            raise ToolSpecError(
+                f"the tool `{spec.name}` asks for the folder `{folder}`; "
+                f"name {' or '.join(_PLACES)}, a folder in one of them, or an absolute path other than /"
+            )
+
+
+def resolve(spec: ToolSpec, workspace: Path, notebook: Path) -> Grants:
+    """The real paths that the tool is granted in this workspace."""
+    places = dict(zip(_PLACES, (workspace, notebook), strict=True))
+
+    def real(folder: str) -> Path:
+        first, *rest = PurePosixPath(folder).parts
+        return places.get(first, Path(first)).joinpath(*rest).resolve()
+
+    wanted = spec.capabilities
+    return Grants(read=tuple(map(real, wanted.read)), write=tuple(map(real, wanted.write)), exec=wanted.exec)
+
+
+def program_paths() -> Iterator[Path]:
+    """Folders of programs and their libraries, those of this Python included."""
+    yield from map(Path, _PROGRAMS)
+    for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}:
+        if Path(prefix) != Path("/"):
+            yield Path(prefix)
+
+
+def data_paths() -> Iterator[Path]:
+    """What programs read: settings without secrets, facts about the machine, and the tools of this package."""
+    yield from map(Path, (*_SETTINGS, *_MACHINE))
+    yield from Path("/sys/class/power_supply").glob("*")
+    yield from (_PACKAGE / name for name in ("__init__.py", "errors.py", "tools"))
+
+
+def device_paths() -> Iterator[Path]:
+    """Devices that carry nobody's data."""
+    yield from map(Path, _DEVICES)

@@ -1,0 +1,116 @@
+"""Seccomp: system calls that no tool needs fail, among them everything that opens a network. See seccomp(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import kernel
+from .syscalls import CALLS, DENIED, PROGRAM_CALLS, SIGNAL_CALLS
+
+_MODE_FILTER = 2
+_ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_LOAD, _AND, _EQUAL, _GREATER_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+_X32 = 0x40000000
+_ALL = 0xFFFFFFFF
+_CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = 0x7E020000
+_SOCK_TYPE_MASK, _SOCK_STREAM = 0xF, 1
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("k", ctypes.c_uint32)]
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction))]
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A condition on one 32-bit half of an argument: `word` counts halves, low before high."""
+
+    word: int
+    mask: int
+    value: int
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A call fails with `error` (0 pretends success) unless every test holds; without tests it always fails."""
+
+    call: str
+    error: int
+    unless: tuple[_Test, ...] = ()
+
+
+def supported() -> bool:
+    """Whether this machine's system calls are known here and the kernel filters them."""
+    known = sys.platform == "linux" and sys.maxsize > 2**32 and platform.machine() in _ARCHITECTURES
+    return known and os.path.exists("/proc/sys/kernel/seccomp/actions_avail")  # noqa: PTH110
+
+
+def restrict(*, programs: bool, abi: int) -> None:
+    """Filter the system calls of this thread and its future children.
+
+    programs: whether other programs may be started. abi: the Landlock version, for what older ones leave open.
+    Needs no_new_privs; raises OSError if the kernel refuses.
+    """
+    column, architecture = _ARCHITECTURES[platform.machine()]
+    lines = list(_assemble(_rules(programs, abi), column, architecture))
+    instructions = (_Instruction * len(lines))(*lines)
+    kernel.prctl(kernel.PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(_Program(len(lines), instructions)))
+
+
+def _rules(programs: bool, abi: int) -> Iterator[_Rule]:
+    yield from (_Rule(call, errno.EPERM) for call in DENIED)
+    yield _Rule("clone3", errno.ENOSYS)
+    yield _Rule("setsid", 0)
+    yield _Rule("setpgid", 0)
+    yield _Rule("prlimit64", errno.EPERM, (_Test(0, _ALL, 0),))
+    yield _Rule("socketpair", errno.EPERM, (_Test(2, _SOCK_TYPE_MASK, _SOCK_STREAM),))
+    yield _Rule("utimensat", errno.EPERM, (_Test(2, _ALL, 0), _Test(3, _ALL, 0)))
+    if abi < 3:
+        yield _Rule("truncate", errno.EPERM)
+    if programs:
+        yield _Rule("clone", errno.EPERM, (_Test(0, _CLONE_NAMESPACES, 0),))
+        return
+    yield _Rule("clone", errno.EPERM, (_Test(0, _CLONE_THREAD, _CLONE_THREAD),))
+    yield from (_Rule(call, errno.EPERM) for call in PROGRAM_CALLS)
+    yield from (_Rule(call, errno.EPERM, (_Test(0, _ALL, os.getpid()),)) for call in SIGNAL_CALLS)
+
+
+def _assemble(rules: Iterator[_Rule], column: int, architecture: int) -> Iterator[_Instruction]:
+    yield _Instruction(_LOAD, 0, 0, _ARCHITECTURE)
+    yield _Instruction(_EQUAL, 1, 0, architecture)
+    yield _Instruction(_RETURN, 0, 0, _KILL)
+    yield _Instruction(_LOAD, 0, 0, _NUMBER)
+    if column == 0:
+        yield _Instruction(_GREATER_EQUAL, 0, 1, _X32)
+        yield _Instruction(_RETURN, 0, 0, _KILL)
+    for rule in rules:
+        number = CALLS[rule.call][column]
+        if number is not None:
+            block = list(_block(rule))
+            yield _Instruction(_EQUAL, 0, len(block), number)
+            yield from block
+    yield _Instruction(_RETURN, 0, 0, _ALLOW)
+
+
+def _block(rule: _Rule) -> Iterator[_Instruction]:
+    """What follows a matching number; each failed test jumps to the last line."""
+    for position, test in enumerate(rule.unless):
+        left = 3 * (len(rule.unless) - position - 1) + 1
+        yield _Instruction(_LOAD, 0, 0, _ARGUMENTS + 4 * test.word)
+        yield _Instruction(_AND, 0, 0, test.mask)
+        yield _Instruction(_EQUAL, 0, left, test.value)
+    if rule.unless:
+        yield _Instruction(_RETURN, 0, 0, _ALLOW)
+    yield _Instruction(_RETURN, 0, 0, _FAIL | rule.error)
