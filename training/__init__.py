@@ -1,0 +1,1 @@
+"""Global-to-local training of a trio: requests, trajectories, samples, stages."""

@@ -1,0 +1,1 @@
+"""Requests with their world and their right course: what trajectories are made from."""

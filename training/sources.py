@@ -1,0 +1,57 @@
+"""Where examples come from: scenarios played with the real tools, invented tools, and data sets."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Literal
+
+from ..tools.builtin import builtin_tools
+from .invented import invented
+from .scenarios.core import Example, play
+from .scenarios.registry import sample
+from .scenarios.world import Worlds
+
+_log = logging.getLogger(__name__)
+
+Split = Literal["train", "held_out"]
+SourceName = Literal["scenarios", "invented", "invented_easy"]
+
+
+def examples(source: SourceName, seed: str, split: Split, count: int) -> list[Example]:
+    """`count` examples of a source; the same for the same seed and the same generators."""
+    rng = random.Random(f"{source} {seed} {split}")
+    return list(islice(_SOURCES[source](rng, split), count))
+
+
+def _scenarios(rng: random.Random, split: Split) -> Iterator[Example]:
+    tools = tuple(tool.spec for tool in builtin_tools())
+    with Worlds() as worlds:
+        while True:
+            scenario = sample(rng, split)
+            try:
+                with worlds.open(scenario) as execute:
+                    example, _ = play(scenario, tools, execute)
+            except ValueError as error:
+                _log.warning("left out %s (%r): %s", scenario.wording, scenario.instruction, error)
+                continue
+            yield example
+
+
+def _invented(rng: random.Random, split: Split) -> Iterator[Example]:
+    while True:
+        yield invented(rng, held_out=split == "held_out")
+
+
+def _invented_easy(rng: random.Random, split: Split) -> Iterator[Example]:
+    while True:
+        yield invented(rng, held_out=split == "held_out", most=2)
+
+
+_SOURCES: dict[SourceName, Callable[[random.Random, Split], Iterator[Example]]] = {
+    "scenarios": _scenarios,
+    "invented": _invented,
+    "invented_easy": _invented_easy,
+}
