@@ -33,7 +33,7 @@ def save_checkpoint(file: Path, model: Any, optimizers: Sequence[Any], progress:
     state = {
         "model": model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-        "progress": asdict(progress),
+        "progress": {**asdict(progress), "drawn": dict(progress.drawn)},
         "random": torch.get_rng_state(),
     }
     torch.save(state, part)

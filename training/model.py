@@ -117,8 +117,7 @@ def logits_at_targets(model: Any, batch: Batch) -> torch.Tensor:
     mask = torch.zeros(length, prefix + length, dtype=torch.bfloat16)
     mask[:, prefix:] = torch.full((length, length), float("-inf")).triu(1)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
-        states = hidden(
+        states = model.model(
             input_ids=ids,
             attention_mask={"full_attention": None},
             position_ids=positions,
@@ -128,5 +127,5 @@ def logits_at_targets(model: Any, batch: Batch) -> torch.Tensor:
             mask=mask,
         ).last_hidden_state[0]
         before = torch.from_numpy(batch.before) + prefix
-        head = model.get_base_model().lm_head if hasattr(model, "get_base_model") else model.lm_head
-        return head(states[before]).float()
+        logits: torch.Tensor = model.lm_head(states[before])
+        return logits.float()

@@ -1,43 +1,81 @@
 """A quick look at what a model can do: held-out conversations, every token chosen greedily after the right beginning.
 
 A target counts as right when each of its tokens would have been chosen: for a caller the whole call, for a planner
-the decision, for a summarizer the whole answer. No grammar helps, so real runs do better.
+the decision, for a summarizer the whole answer. "planner tool" is the share of plans whose rationale names the tool
+that is called next where every token of that name would have been chosen: a right decision with a wrong tool still
+spoils the turn. No grammar helps, and a summarizer's wording may rightly differ, so these are no success rates.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..runtime.history import ROLES
 from .model import logits_at_targets
 from .packing import Batch
 
 Scores = dict[str, float]
+Span = tuple[int, int, int, str]
+_PLANNER, _CALLER = ROLES.index("planner"), ROLES.index("caller")
 
 
-def score(model: Any, batches: Sequence[Batch], decisions: Sequence[int]) -> Scores:
-    """Share of right targets by role, and by role and kind of conversation; `decisions` are the planner's marks."""
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Ids that the probe looks for: what ends a plan, and what opens a call's arguments."""
+
+    decisions: frozenset[int]
+    openings: frozenset[int]
+
+
+def score(model: Any, batches: Sequence[Batch], marks: Marks) -> Scores:
+    """Share of right targets by role, and by role and kind of conversation."""
     import torch
 
-    right: dict[str, list[bool]] = defaultdict(list)
     model.eval()
     with torch.no_grad():
-        for batch in batches:
-            chosen = logits_at_targets(model, batch).argmax(-1).numpy() == batch.targets
-            for start, stop, role, kind in _spans(batch):
-                if ROLES[role] == "planner":
-                    fine = bool(chosen[stop - 1]) and int(batch.targets[stop - 1]) in decisions
-                else:
-                    fine = bool(chosen[start:stop].all())
-                for name in (ROLES[role], f"{ROLES[role]} {kind}"):
-                    right[name].append(fine)
+        judged = [
+            one
+            for batch in batches
+            for one in judge(batch, logits_at_targets(model, batch).argmax(-1).numpy() == batch.targets, marks)
+        ]
     model.train()
+    right: dict[str, list[bool]] = defaultdict(list)
+    for name, fine in judged:
+        right[name].append(fine)
     return {name: sum(found) / len(found) for name, found in sorted(right.items())}
+
+
+def judge(batch: Batch, chosen: NDArray[np.bool_], marks: Marks) -> Iterator[tuple[str, bool]]:
+    """What each target counts for, and whether it is right; `chosen` says so of every target token."""
+    spans = _spans(batch)
+    for (start, stop, role, kind), after in zip(spans, [*spans[1:], None], strict=True):
+        if role == _PLANNER:
+            fine = bool(chosen[stop - 1]) and int(batch.targets[stop - 1]) in marks.decisions
+            named = _named(batch, start, stop, after, marks)
+            if named is not None:
+                yield "planner tool", bool(chosen[named[0] : named[1]].all())
+        else:
+            fine = bool(chosen[start:stop].all())
+        yield ROLES[role], fine
+        yield f"{ROLES[role]} {kind}", fine
+
+
+def _named(batch: Batch, start: int, stop: int, after: Span | None, marks: Marks) -> tuple[int, int] | None:
+    """Where a plan names the tool that the call after it calls."""
+    if after is None or after[2] != _CALLER:
+        return None
+    plan, call = batch.targets[start:stop].tolist(), batch.targets[after[0] : after[1]].tolist()
+    name = call[: next((at for at, token in enumerate(call) if token in marks.openings), len(call))]
+    places = (at for at in range(len(plan)) if plan[at : at + len(name)] == name)
+    at = next(places, None)
+    return None if at is None else (start + at, start + at + len(name))
 
 
 def shown(scores: Scores) -> str:
@@ -45,7 +83,7 @@ def shown(scores: Scores) -> str:
     return "  ".join(f"{name} {100 * value:.0f}" for name, value in scores.items())
 
 
-def _spans(batch: Batch) -> list[tuple[int, int, int, str]]:
+def _spans(batch: Batch) -> list[Span]:
     """Start and stop, among the batch's targets, of each run of one role's tokens, with role and kind."""
     width = batch.ids.shape[1]
     places = batch.before + 1

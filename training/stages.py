@@ -13,7 +13,7 @@ from .checkpoint import Progress, load_checkpoint, read_progress
 from .journal import Report
 from .materials import open_materials
 from .model import build_model
-from .probe import Scores, score, shown
+from .probe import Marks, Scores, score, shown
 from .recipe import Recipe, StageRecipe
 from .sources import examples
 from .tokenizer import END, PAD, control_id, load_tokenizer, save_tokenizer, train_tokenizer
@@ -66,14 +66,17 @@ class Run:
     def probe(self) -> Callable[[Any], Scores]:
         """What measures a model on held-out conversations with the built-in tools and with invented ones."""
         materials = open_materials(self.recipe, self.folder)
-        marks = materials.dialect.form.decisions.values()
-        decisions = [control_id(materials.tokenizer, mark) for mark in marks]
+        tokenizer, form = materials.tokenizer, materials.dialect.form
+        marks = Marks(
+            decisions=frozenset(control_id(tokenizer, mark) for mark in form.decisions.values()),
+            openings=frozenset(index for token, index in tokenizer.get_vocab().items() if token.startswith("{")),
+        )
         built_in = materials.held_out("documents", self.recipe.probe, _PROBE_BUDGET)
         unseen = materials.held_out("invented", self.recipe.probe, _PROBE_BUDGET)
 
         def measure(model: Any) -> Scores:
-            known = score(model, built_in, decisions)
-            return known | {f"unseen {name}": value for name, value in score(model, unseen, decisions).items()}
+            known = score(model, built_in, marks)
+            return known | {f"unseen {name}": value for name, value in score(model, unseen, marks).items()}
 
         return measure
 
@@ -90,12 +93,12 @@ class Run:
             probe=lambda model: "probe: " + shown(measure(model)),
         )
 
-    def stage2(self, role: Role, resume: bool, stage: StageRecipe | None = None, name: str = "") -> Scores:
-        """A copy of the backbone that goes on with one role's targets; its file is `<name or role>.pt`."""
-        stage = stage or self.recipe.stage2[role]
+    def stage2(self, role: Role, resume: bool) -> Scores:
+        """A copy of the backbone that goes on with one role's targets; the scores of what came out."""
+        stage = self.recipe.stage2[role]
         model = self._specialist(stage)
         measure = self.probe()
-        file = self.folder / f"{name or role}.pt"
+        file = self.folder / f"{role}.pt"
         before = measure(model)
         self.report(f"{role} before: {shown(_of(role, before))}")
         train(model, self.recipe, stage, file, role=role, resume=resume, report=self.report)
@@ -120,10 +123,10 @@ class Run:
 
 def adapted(model: Any, rank: int) -> Any:
     """The model with a LoRA adapter on every matrix of its layers, all other weights frozen."""
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, inject_adapter_in_model
 
     adapter = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    return get_peft_model(model, adapter).get_base_model()
+    return inject_adapter_in_model(adapter, model)
 
 
 def merged(model: Any) -> Any:

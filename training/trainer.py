@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConfigError
 from ..runtime.history import ROLES, Role
 from .checkpoint import Progress, load_checkpoint, save_checkpoint
 from .journal import Journal, Report
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 _SAVE_SECONDS = 180.0
+_MOST_IDLE = 100
 
 
 class Feed:
@@ -100,13 +102,17 @@ def train(
     model.train()
     journal = Journal(stage, progress, report)
     saved = probed = time.monotonic()
+    idle = 0
     with Feed(recipe, file.parent, stage.batch) as feed:
         try:
             while progress.tokens < stage.tokens:
-                material = draw(recipe.seed, progress.step, stage.mix(progress.tokens / stage.tokens))
+                material = draw(recipe.seed, progress.drawn.total(), stage.mix(progress.tokens / stage.tokens))
                 batch = feed.next(material, progress.drawn[material], progress.longest).only(role)
                 progress.drawn[material] += 1
-                if not len(batch.targets):
+                idle = 0 if len(batch.targets) else idle + 1
+                if idle > _MOST_IDLE:
+                    raise ConfigError(f"the lessons have nothing for the {role} to write: change the recipe's mix")
+                if idle:
                     continue
                 rate = stage.rate * stage.factor(progress.step, progress.tokens / stage.tokens)
                 losses = step(model, steppers, rate, batch, stage.weights)
@@ -141,6 +147,6 @@ def step(
     return losses.detach()
 
 
-def draw(seed: int, step: int, mix: dict[Material, float]) -> Material:
-    """The material of a step: by weight, the same for the same seed and step."""
-    return random.Random(f"{seed} {step}").choices(list(mix), list(mix.values()))[0]
+def draw(seed: int, number: int, mix: dict[Material, float]) -> Material:
+    """The material of the batch of that number: by weight, the same for the same seed."""
+    return random.Random(f"{seed} {number}").choices(list(mix), list(mix.values()))[0]
