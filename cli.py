@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from . import text
-from .errors import UmiError
+from .errors import UmiError, UsageError
 from .runtime.home import Home
 from .runtime.paths import Paths
+from .tui.terminal import can_draw
 
 COMMANDS = {
     "run": ("tui.commands:run", "Answer one instruction."),
@@ -22,6 +23,7 @@ COMMANDS = {
     "tools": ("tools.commands:tools", "List, show and call tools."),
     "trio": ("convert.commands:trio", "List and show trios of models."),
     "models": ("convert.commands:models", "Convert and check model files."),
+    "train": ("training.commands:train", "Train a trio from a recipe."),
     "doctor": ("runtime.commands:doctor", "Check versions, devices, folders and model files."),
 }
 """Every command with where it is and what it does, so that `umi --help` imports none of them."""
@@ -71,17 +73,27 @@ class Commands(click.Group):
 
 @click.command(cls=Commands, invoke_without_command=True)
 @click.version_option(package_name="alpha-umi", prog_name="umi", message="%(prog)s %(version)s")
+@click.option("--continue", "latest", is_flag=True, help="Open the screen with the session used last.")
+@click.option("--resume", metavar="ID", help="Open the screen with this session; the start of an ID is enough.")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, latest: bool, resume: str | None) -> None:
     """An offline agent: three small language models plan, call tools and answer.
 
-    UMI_HOME moves configuration, data and state into one folder.
+    Without a command, umi opens its screen in the terminal. UMI_HOME moves configuration, data and state into one
+    folder.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     ctx.obj = ctx.obj or Home(Paths.find())
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        if latest or resume:
+            raise UsageError("--continue and --resume open the screen; leave the command away")
+    elif latest or resume or can_draw():
+        from .tui.commands import open_screen
+
+        ctx.exit(open_screen(ctx.obj, session=resume or ("latest" if latest else None)))
+    else:
         click.echo(ctx.get_help())
 
 

@@ -21,6 +21,7 @@ from ..runtime.home import Home
 from ..runtime.sessions import Session, SessionStore
 from ..text import printable
 from .plain import Asker, JsonView, PlainView, open_terminal
+from .terminal import can_draw
 
 EXIT_STATUS = {"answered": 0, "gave_up": 3, "stopped": 4, "failed": 5}
 
@@ -70,9 +71,10 @@ def run(
 def chat(
     home: Home, plain: bool, workspace: Path | None, approve: Mode | None, trio: str | None, session_id: str | None
 ) -> None:
-    """Answer one instruction per line of standard input, all in one session, until the input ends."""
+    """Open the screen; with --plain, answer one instruction per line of standard input, all in one session."""
     if not plain:
-        raise UsageError("say `umi chat --plain`; the plain mode is the only one there is")
+        status = open_screen(home, workspace, approve, trio, session_id)
+        click.get_current_context().exit(status)
     view = PlainView()
     with _agent(home, workspace, approve, trio, session_id) as (agent, asker):
         for instruction in _lines():
@@ -80,6 +82,22 @@ def chat(
                 _turn(agent, asker, view, instruction)
             except UsageError as error:
                 click.echo(f"umi: {printable(str(error))}", err=True)
+
+
+def open_screen(
+    home: Home,
+    workspace: Path | None = None,
+    approve: Mode | None = None,
+    trio: str | None = None,
+    session: str | None = None,
+) -> int:
+    """Run the terminal UI and give its exit status; `session` is an id or `latest`. UsageError without a terminal."""
+    if not can_draw():
+        raise UsageError("there is no terminal to draw on; say `umi chat --plain`")
+    from .app import run_ui
+    from .desk import Options
+
+    return run_ui(home, Options(workspace, approve, trio, session))
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""The terminal UI. The first frame is drawn before the agent, the database or a model is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from ..runtime.home import Home
+from .actions import ACTIONS, bindings, check_keys
+from .bridge import Bridge
+from .desk import Desk, Options
+from .marks import ASCII_CLASS, terminal_is_ascii
+from .screens.chat import ChatScreen
+
+QUIT_SECONDS = 3.0
+"""How long the first Ctrl-C counts."""
+
+
+class UmiApp(App[None]):
+    """The chat with the agent of `desk`."""
+
+    TITLE = "alpha-umi"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", priority=True)
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (16, "-tall")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        settings = desk.home.settings.tui
+        check_keys(settings.keys)
+        self.bridge = Bridge(desk, self.post_to_chat, desk.options.approve or desk.home.settings.approve)
+        self._chat = ChatScreen(self.bridge)
+        self._remapped = settings.keys
+        self._quit_asked = 0.0
+        self.animation_level = "none"
+        self.set_keymap(settings.keys)
+        if settings.ascii or terminal_is_ascii():
+            self.add_class(ASCII_CLASS)
+
+    def get_default_screen(self) -> Screen[None]:
+        return self._chat
+
+    def post_to_chat(self, message: Message) -> None:
+        """Hand a message of the bridge to the chat, from any thread."""
+        self._chat.post_message(message)
+
+    def on_mount(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
+            except (NotImplementedError, RuntimeError, ValueError):
+                return
+
+    def on_unmount(self) -> None:
+        self.bridge.close()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        if screen is self._chat:
+            for each in ACTIONS:
+                if each.place in ("chat", "everywhere") and each.name != "palette":
+                    why = each.unavailable(self._chat.state)
+                    title = each.name.replace("_", " ").capitalize()
+                    help_text = f"{each.summary}{f' ({why})' if why else ''}"
+                    yield SystemCommand(title, help_text, lambda name=each.name: self.perform(name))
+
+    async def perform(self, name: str) -> None:
+        """Run an action that works on the chat or everywhere."""
+        if name in _EVERYWHERE:
+            await self.action_perform(name)
+        else:
+            await self._chat.perform(name)
+
+    async def action_perform(self, name: str) -> None:
+        """Run an action that works everywhere."""
+        match name:
+            case "help":
+                from .screens.help import HelpScreen
+
+                if isinstance(self.screen, HelpScreen):
+                    self.pop_screen()
+                else:
+                    self.push_screen(HelpScreen(self._remapped))
+            case "palette":
+                self.action_command_palette()
+            case "redraw":
+                self.refresh(repaint=True, layout=True)
+            case "quit":
+                self.exit()
+            case "interrupt":
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        if selected := self._selected():
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            self.notify("the selection was sent to the clipboard", markup=False)
+        elif self._chat.busy:
+            self._chat.stop()
+        elif time.monotonic() - self._quit_asked < QUIT_SECONDS:
+            self.exit()
+        else:
+            self._quit_asked = time.monotonic()
+            self.notify("press it again to quit", markup=False, timeout=QUIT_SECONDS)
+
+    def _selected(self) -> str:
+        if isinstance(self.focused, TextArea | Input) and self.focused.selected_text:
+            return self.focused.selected_text
+        return self.screen.get_selected_text() or ""
+
+    @property
+    def fault(self) -> Exception | None:
+        """What ended the app against its will."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End without a traceback on the screen: `run_ui` raises the fault, which is told in one sentence."""
+        self._close_messages_no_wait()
+
+
+_EVERYWHERE = frozenset(each.name for each in ACTIONS if each.place == "everywhere")
+
+
+def run_ui(home: Home, options: Options) -> int:
+    """Run the terminal UI until the user leaves; the exit status. Raises UmiError and what was a fault of ours."""
+    app = UmiApp(Desk(home, options))
+    app.run(mouse=home.settings.tui.mouse)
+    if app.fault is not None:
+        raise app.fault
+    session = app.bridge.desk.session
+    if session is not None:
+        print(f"umi --resume {session.id} goes on with this session", file=sys.stderr)
+    return app.return_code or 0

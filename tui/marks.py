@@ -1,0 +1,45 @@
+"""The signs that tell states, and text that the terminal can show."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from textual.widget import Widget
+
+from ..text import printable
+
+ASCII_CLASS = "-ascii"
+"""The class of an app whose terminal knows ASCII only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """One set of signs; every state has its word too, so that no sign carries a meaning alone."""
+
+    folded: str
+    opened: str
+    arrow: str
+    dot: str
+    ellipsis: str
+    ascii_only: bool = False
+
+    def text(self, raw: str) -> str:
+        """Text from models, tools and users, safe to show on this terminal."""
+        text = printable(raw)
+        return text.encode("ascii", "backslashreplace").decode("ascii") if self.ascii_only else text
+
+
+UNICODE = Marks("▸", "▾", "→", "·", "…")
+ASCII = Marks(">", "v", "->", "-", "...", ascii_only=True)
+
+
+def marks_of(widget: Widget) -> Marks:
+    """The signs for the terminal of a mounted widget."""
+    return ASCII if widget.app.has_class(ASCII_CLASS) else UNICODE
+
+
+def terminal_is_ascii() -> bool:
+    """Whether the terminal's encoding is something else than UTF-8."""
+    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    return encoding.lower().replace("-", "").replace("_", "") != "utf8"

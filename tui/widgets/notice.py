@@ -1,0 +1,62 @@
+"""Things said beside the conversation: what was asked, limits, states, failures."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from ..marks import marks_of
+
+
+class _Said(Static):
+    """A paragraph with a word before it that says what it is."""
+
+    DEFAULT_CSS = """
+    _Said { height: auto; padding: 0 1; }
+    """
+
+    def __init__(self, word: str, text: str, style: str, most: int = 20_000) -> None:
+        super().__init__(markup=False)
+        self._word, self._text, self._style, self._most = word, text, style, most
+
+    def on_mount(self) -> None:
+        text = marks_of(self).text(self._text[: self._most])
+        if len(self._text) > self._most:
+            text += f"\n[cut: {len(self._text) - self._most} more characters; /export writes all]"
+        self.update(Content.assemble((self._word, f"bold {self._style}"), "  ", text))
+
+
+class Asked(_Said):
+    """The user's instruction."""
+
+    DEFAULT_CSS = """
+    Asked { margin-top: 1; }
+    """
+
+    def __init__(self, instruction: str) -> None:
+        super().__init__("you", instruction, "$accent")
+
+
+class Notice(_Said):
+    """A state or a limit; `word` says which."""
+
+    def __init__(self, word: str, text: str) -> None:
+        super().__init__(word, text, "$warning")
+
+
+class ErrorCard(_Said):
+    """A failure in one sentence with the next step."""
+
+    DEFAULT_CSS = """
+    ErrorCard { border-left: wide $error; margin: 1 0; }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("error", text, "$error")
+
+
+if __name__ == "__main__":
+    from .demo import Demo
+
+    error = ErrorCard("The engine process ended. The next request starts a fresh one.")
+    Demo([Asked("What is 12.5% of 360?"), Notice("limit", "no more calls after 8"), error]).run()
