@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell git ls-files '*.py' '*.toml' 2>/dev/null)
+SOURCES := $(shell git ls-files '*.py' '*.toml' '*.gguf' 2>/dev/null)
 
-.PHONY: run test test-slow lint types benchmarks clean
+.PHONY: run test lint types benchmarks clean
 
 run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
@@ -30,6 +30,11 @@ $(VENV)/.run: $(BIN)/python pyproject.toml $(SOURCES)
 $(VENV)/.test: $(BIN)/python pyproject.toml $(SOURCES)
 	$(BIN)/pip install '.[train,test]'
 	touch $@
+
+benchmarks: $(VENV)/.test
+	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/prefill.py
+	$(BIN)/python benchmarks/success.py --failures
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

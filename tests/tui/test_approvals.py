@@ -98,10 +98,10 @@ def test_a_refusal_can_say_why_and_the_planner_reads_it(tmp_path, clock):
 def test_allowed_for_the_session_means_this_very_call_is_not_asked_again(tmp_path, clock):
     async def run():
         async with staged(tmp_path, ASKED_TWICE) as stage:
-            await stage.send("one")
+            await stage.send("put water into garden.md")
             await answer(stage, clock, "s", "enter")
             await stage.idle()
-            await stage.ask("two")
+            await stage.ask("put water into garden.md again")
             await stage.sees("Second.")
             assert len(approvals(stage)) == 1
 

@@ -106,6 +106,19 @@ def test_escape_stops_at_once_and_keeps_what_was_written(tmp_path):
     play(run())
 
 
+def test_leaving_in_the_middle_of_a_turn_is_no_fault(tmp_path):
+    async def run():
+        async with staged(tmp_path, SLOW, delay=0.005) as stage:
+            await stage.send("go on")
+            await stage.sees("one one one")
+            await stage.pilot.press("ctrl+q")
+            await stage.until(lambda: not stage.app.is_running)
+        assert stage.app.fault is None
+        assert stage.app.bridge.desk.session.events()[-1].status == "stopped"
+
+    play(run())
+
+
 def test_what_is_sent_while_a_turn_runs_is_queued_and_editable(tmp_path):
     script = {"planner": [f"A.{ANSWER}", f"B.{ANSWER}"], "summarizer": ["one " * 40, "the second answer"]}
 

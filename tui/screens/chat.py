@@ -8,7 +8,9 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import MountError
 from textual.widgets import Static
 
 from ...runtime import events as ev
@@ -156,10 +158,14 @@ class ChatScreen(Screen[None]):
         self.set_timer(BATCH_SECONDS, self.drain)
 
     async def drain(self) -> None:
-        """Show everything that the bridge has told."""
-        for item in self.bridge.take():
-            await self._take(item)
-        self._refresh_state()
+        """Show everything that the bridge has told; when the user leaves in the middle, what is left is not shown."""
+        try:
+            for item in self.bridge.take():
+                await self._take(item)
+            self._refresh_state()
+        except (NoMatches, MountError):
+            if self.app.is_running:
+                raise
 
     async def _take(self, item: Item) -> None:
         match item:
