@@ -25,6 +25,8 @@ from alpha_umi.runtime.paths import Paths
 from alpha_umi.runtime.settings import EngineSettings
 
 STEPS = 6
+NO_FORCING = '%llguidance {"no_forcing": true}\n'
+"""Without it nothing would be evaluated, since nothing is left to choose."""
 
 
 def main() -> None:
@@ -71,7 +73,11 @@ class Dictated:
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
         line = self._lines[request.role].pop(0)
         pieces = split(line, self._control)
-        grammar = "start: " + " ".join(piece if piece in self._control else json.dumps(piece) for piece in pieces)
+        grammar = (
+            NO_FORCING
+            + "start: "
+            + " ".join(piece if piece in self._control else json.dumps(piece) for piece in pieces)
+        )
         for part in self._engine.generate(replace(request, grammar=grammar)):
             if isinstance(part, Finished):
                 self.done.append((request.role, part))

@@ -30,9 +30,7 @@ def main() -> None:
     frames = [first_frame() for _ in range(given.runs)]
     print(f"first frame: {min(frames):.2f} s (median {statistics.median(frames):.2f})")
     share, delay = streaming(given.rate)
-    print(
-        f"while streaming {given.rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms"
-    )
+    print(f"streaming {given.rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms")
 
 
 def first_frame() -> float:
