@@ -57,18 +57,19 @@ def test_events_as_json_lines(umi):
 
 
 def test_what_no_tool_can_do_is_given_up_honestly(umi):
-    done = umi("run", "Send an email to Bob")
+    done = umi("run", "play some music")
     assert done.returncode == 3
     assert done.stdout.strip()
 
 
 def test_without_a_yes_nothing_is_written(umi):
-    refused = umi("run", "--approve", "none", "write hello world to hello.txt")
-    assert not (umi.workspace / "hello.txt").exists()
-    assert refused.returncode in (0, 3)
-    allowed = umi("run", "--approve", "all", "write hello world to hello.txt")
+    request = "put the words water the tomatoes into garden.md"
+    refused = umi("run", "--approve", "none", request)
+    assert "denied" in refused.stderr
+    assert not (umi.workspace / "garden.md").exists()
+    allowed = umi("run", "--approve", "all", request)
     assert allowed.returncode == 0, allowed.stderr
-    assert (umi.workspace / "hello.txt").read_text(encoding="utf-8").strip() == "hello world"
+    assert (umi.workspace / "garden.md").read_text(encoding="utf-8").strip() == "water the tomatoes"
 
 
 def test_the_instruction_may_come_from_standard_input_and_a_session_goes_on(umi):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from alpha_umi.tools.builtin import undo
@@ -68,6 +68,8 @@ def test_globs(pattern: str, name: str, matches: bool) -> None:
     assert bool(glob_pattern(pattern).fullmatch(name)) is matches
 
 
+@example("[[-?]")
+@example("[!-x]")
 @given(st.text(alphabet="ab*?[]!^-\\/.&~|", max_size=12))
 def test_any_glob_compiles(pattern: str) -> None:
     glob_pattern(pattern).fullmatch("a/b")

@@ -27,5 +27,15 @@ def _translate(piece: re.Match[str]) -> str:
             return "[^/]"
         case "set":
             inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", piece[0][1:-1])
-            return f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+            found = f"(?!/)[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+            return found if _is_expression(found) else re.escape(piece[0])
     return re.escape(piece[0])
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it compiles; a set with a backward range such as `[z-a]` does not, and stands for itself."""
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
