@@ -152,7 +152,7 @@ class Model:
 
     def _encode(self, text: Text) -> list[int]:
         data = text.text.encode("utf-8")
-        room = len(data) + 8
+        room = 3 * len(data) + 8
         ids = (self._api.llama_token * room)()
         count = self._api.llama_tokenize(self._vocab, data, len(data), ids, room, text.around, text.control)
         if count < 0:
