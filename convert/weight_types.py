@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-WeightType = Literal["f32", "f16", "q8_0"]
+WeightType = Literal["f32", "f16", "bf16", "q8_0"]
 
-FILE_TYPES: dict[WeightType, int] = {"f32": 0, "f16": 1, "q8_0": 7}
+FILE_TYPES: dict[WeightType, int] = {"f32": 0, "f16": 1, "bf16": 32, "q8_0": 7}
 """llama.cpp's numbers for files whose matrices have these types."""
 
 F16_MAX = 65504.0
