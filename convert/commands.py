@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .commands_make import adapter, check, convert
+from .commands_make import adapter, check, convert, quantise
 from .trio import ROLES, BrokenTrio, Trio, find_trio, list_trios
 
 
@@ -17,7 +17,7 @@ def models() -> None:
     """Convert and check model files."""
 
 
-for command in (convert, adapter, check):
+for command in (convert, quantise, adapter, check):
     models.add_command(command)
 
 

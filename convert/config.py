@@ -112,12 +112,10 @@ def _refuse_unsupported(config: Fields, family: Family, folder: Path) -> None:
     if "quantization_config" in config:
         method = config.section("quantization_config").get("quant_method", "an unnamed method")
         raise ModelFileError(f"{folder} is already quantised ({method}): convert the full-precision checkpoint instead")
-    if family.activation == "gelu":
-        activation, known = config.get("hidden_activation") or GELU[0], GELU
-    else:
-        activation, known = config.get("hidden_act", "silu"), ("silu",)
-    if activation not in known:
-        raise config.refuse(f"activation {activation!r} is not supported, only {known[0]!r} is")
+    gelu = family.activation == "gelu"
+    activation = (config.get("hidden_activation") or GELU[0]) if gelu else config.get("hidden_act", "silu")
+    if activation not in (GELU if gelu else ("silu",)):
+        raise config.refuse(f"activation {activation!r} is not supported, only {GELU[0] if gelu else 'silu'!r} is")
     if config.get("use_sliding_window"):
         raise config.refuse("sliding-window attention is not supported for this family")
     if config.get("use_bidirectional_attention"):

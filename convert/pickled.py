@@ -96,7 +96,8 @@ class _Unpickler(pickle.Unpickler):
         if len(pickles) != 1 or archive.getinfo(pickles[0]).file_size > MAX_PICKLE:
             raise ModelFileError(f"{file} is not a file that torch.save wrote for a model")
         self._folder = pickles[0].removesuffix("data.pkl")
-        if f"{self._folder}byteorder" in archive.namelist() and archive.read(f"{self._folder}byteorder") != b"little":
+        order = f"{self._folder}byteorder"
+        if order in archive.namelist() and archive.open(order).read(8) != b"little":
             raise ModelFileError(f"{file} was written on a big-endian machine: save it as safetensors")
         super().__init__(io.BytesIO(archive.read(pickles[0])))
 

@@ -34,25 +34,45 @@ def read_pieces(file: Path) -> Pieces:
     if file.stat().st_size > MAX_SIZE:
         raise ModelFileError(f"{file.name} is larger than {MAX_SIZE >> 20} MiB: it is no SentencePiece model")
     try:
-        fields = list(_fields(file.read_bytes()))
-        pieces = [dict(_fields(value)) for number, value in fields if number == PIECES and isinstance(value, bytes)]
-        trainer, normalizer = (
-            {number: value for field, data in fields if field == wanted for number, value in _fields(bytes(data))}  # type: ignore[arg-type]
-            for wanted in (TRAINER, NORMALIZER)
-        )
-        texts = tuple(bytes(piece[TEXT]).decode("utf-8") for piece in pieces)  # type: ignore[arg-type]
-        scores = tuple(struct.unpack("<f", bytes(piece.get(SCORE, bytes(4))))[0] for piece in pieces)  # type: ignore[arg-type]
-        types = tuple(TokenType(piece.get(TYPE, TokenType.NORMAL)) for piece in pieces)
-    except (KeyError, ValueError, TypeError, struct.error) as error:
+        message = _Message(file.read_bytes())
+        pieces = [_Message(piece) for piece in message.parts(PIECES)]
+        trainer, normalizer = (_Message(b"".join(message.parts(field))) for field in (TRAINER, NORMALIZER))
+        texts = tuple(piece.parts(TEXT)[0].decode("utf-8") for piece in pieces)
+        scores = tuple(struct.unpack("<f", (piece.parts(SCORE) or [bytes(4)])[-1])[0] for piece in pieces)
+        types = tuple(TokenType(piece.number(TYPE, TokenType.NORMAL)) for piece in pieces)
+    except (IndexError, ValueError, struct.error) as error:
         raise ModelFileError(f"{file.name} is no SentencePiece model ({error}): download it again") from error
-    kind = MODEL_TYPES.get(int(trainer.get(MODEL_TYPE, 1)), "unknown")
+    kind = MODEL_TYPES.get(trainer.number(MODEL_TYPE, 1), "unknown")
     if kind != "BPE":
         raise ModelFileError(f"{file.name} is a SentencePiece model of type {kind}, only BPE is supported")
-    if normalizer.get(CHARACTER_MAP) or normalizer.get(REMOVE_SPACES, 1) or not normalizer.get(ESCAPE_SPACES, 1):
+    if (
+        any(normalizer.parts(CHARACTER_MAP))
+        or normalizer.number(REMOVE_SPACES, 1)
+        or not normalizer.number(ESCAPE_SPACES, 1)
+    ):
         raise ModelFileError(f"{file.name} normalises text, which llama.cpp does not do: it cannot be converted")
-    if trainer.get(WHITESPACE_SUFFIX):
+    if trainer.number(WHITESPACE_SUFFIX, 0):
         raise ModelFileError(f"{file.name} puts spaces behind words, which is not supported")
-    return Pieces(texts, scores, types, bool(normalizer.get(DUMMY_PREFIX, 1)))
+    return Pieces(texts, scores, types, bool(normalizer.number(DUMMY_PREFIX, 1)))
+
+
+class _Message:
+    """The fields of one message. Of a number that occurs twice the last counts, as the format has it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._numbers: dict[int, int] = {}
+        self._parts: dict[int, list[bytes]] = {}
+        for field, value in _fields(data):
+            if isinstance(value, int):
+                self._numbers[field] = value
+            else:
+                self._parts.setdefault(field, []).append(value)
+
+    def number(self, field: int, default: int) -> int:
+        return self._numbers.get(field, default)
+
+    def parts(self, field: int) -> list[bytes]:
+        return self._parts.get(field, [])
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -125,7 +125,10 @@ def mask(length: int, window: int | None) -> Floats:
 
 
 def capped(values: Floats, cap: float | None) -> Floats:
-    return values if cap is None else np.float32(cap) * np.tanh(values / np.float32(cap))
+    if cap is None:
+        return values
+    limited: Floats = np.float32(cap) * np.tanh(values / np.float32(cap))
+    return limited
 
 
 def silu(values: Floats) -> Floats:
@@ -137,4 +140,5 @@ def silu(values: Floats) -> Floats:
 def gelu(values: Floats) -> Floats:
     """GELU in its approximation by tanh."""
     inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
-    return np.float32(0.5) * values * (1 + np.tanh(inner))
+    activated: Floats = np.float32(0.5) * values * (1 + np.tanh(inner))
+    return activated

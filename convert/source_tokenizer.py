@@ -99,7 +99,7 @@ def _metaspace(tokenizer: Tokenizer) -> Callable[[str], list[int]]:
     prepending = type(tokenizer).from_str(tokenizer.to_str())
     prepending.encode_special_tokens = True
     prepending.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
-    prepending.pre_tokenizer = None  # type: ignore[assignment]
+    prepending.pre_tokenizer = None
 
     def encode(text: str) -> list[int]:
         chosen = prepending if text[:1] in (" ", SPACE) else tokenizer

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFileError
-from .config import ModelConfig
 from .fields import read_json
 from .piece_file import Pieces, read_pieces
 from .vocabulary import (
+    TokenIds,
     TokenType,
     Vocabulary,
     added_type,
@@ -29,9 +29,7 @@ UNUSED_SCORE, ADDED_SCORE = -10000.0, -1000.0
 Added = Mapping[str, Any]
 
 
-def read_model_file(
-    folder: Path, data: Mapping[str, Any], settings: Mapping[str, Any], config: ModelConfig
-) -> Vocabulary:
+def read_model_file(folder: Path, data: Mapping[str, Any], settings: Mapping[str, Any], config: TokenIds) -> Vocabulary:
     """The vocabulary of tokenizer.model, with the tokens that were added to it since.
 
     data: tokenizer.json, which may be empty. Raises ModelFileError for what llama.cpp would read differently.
@@ -46,7 +44,7 @@ def read_sentencepiece_json(
     folder: Path,
     data: Mapping[str, Any],
     settings: Mapping[str, Any],
-    config: ModelConfig,
+    config: TokenIds,
     around: tuple[list[int], list[int]],
 ) -> Vocabulary:
     """The vocabulary of a tokenizer.json that was made from a SentencePiece model, whose scores it lacks.
@@ -122,7 +120,7 @@ def _vocabulary(
     pieces: Pieces,
     added: Sequence[Added],
     settings: Mapping[str, Any],
-    config: ModelConfig,
+    config: TokenIds,
     *,
     add_bos: bool,
     add_eos: bool,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelFileError
-from .config import ModelConfig
 from .fields import read_json
 from .pretokenizers import pre_tokenizer_name
 from .spm import read_model_file, read_sentencepiece_json
 from .vocabulary import (
+    TokenIds,
     TokenType,
     Vocabulary,
     added_type,
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def read_vocabulary(folder: Path, config: ModelConfig) -> Vocabulary:
+def read_vocabulary(folder: Path, config: TokenIds, pre: str | None = None) -> Vocabulary:
     """The vocabulary of a checkpoint's folder; raises ModelFileError for one that llama.cpp would read differently.
 
+    pre: llama.cpp's pre-tokenizer, for a byte-level tokenizer whose own is not known here.
     A byte-level tokenizer.json is taken first, then tokenizer.model, then a tokenizer.json made from SentencePiece.
     """
     has_model = (folder / "tokenizer.model").exists()
@@ -39,7 +40,10 @@ def read_vocabulary(folder: Path, config: ModelConfig) -> Vocabulary:
             return read_model_file(folder, data, settings, config)
         if not _is_byte_level(data) and _model(data).get("byte_fallback"):
             return read_sentencepiece_json(folder, data, settings, config, added_around(load_tokenizer(folder)))
-        return _read_byte_level(folder, data, settings, config)
+        name = pre or pre_tokenizer_name(
+            data.get("pre_tokenizer"), ignore_merges=bool(_model(data).get("ignore_merges"))
+        )
+        return _read_byte_level(folder, data, settings, config, name)
     except ModelFileError as error:
         raise ModelFileError(f"{folder}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -83,7 +87,7 @@ def _is_byte_level(data: Mapping[str, Any]) -> bool:
 
 
 def _read_byte_level(
-    folder: Path, data: Mapping[str, Any], settings: Mapping[str, Any], config: ModelConfig
+    folder: Path, data: Mapping[str, Any], settings: Mapping[str, Any], config: TokenIds, pre: str
 ) -> Vocabulary:
     model = _byte_level_bpe(data)
     added = data.get("added_tokens") or []
@@ -98,7 +102,7 @@ def _read_byte_level(
         tokens=tokens,
         types=special.types,
         model="gpt2",
-        pre=pre_tokenizer_name(data.get("pre_tokenizer"), ignore_merges=bool(model.get("ignore_merges"))),
+        pre=pre,
         eos=special.eos,
         ends=special.ends,
         bos=special.bos,

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ..errors import ModelFileError
 from .checkpoint import Checkpoint
@@ -22,6 +21,7 @@ from .gguf_writer import Progress, gguf_names
 from .probe import Answer, Text, probe
 from .probe_texts import TEXTS
 from .reference import Reference
+from .report import Proof
 from .source_tokenizer import SourceTokenizer
 from .stored import Floats
 from .vocabulary import TokenType, Vocabulary
@@ -48,27 +48,6 @@ TOLERANCES: dict[WeightType, Tolerance] = {
 }
 
 GELU = Tolerance(kl=1e-4, logits=2e-2, values=0.0)
-
-
-class Proof(BaseModel):
-    """What was compared, and how close it is.
-
-    texts, tokens: of the probe corpus, all equal. positions: next-token distributions compared. kl: their mean
-    divergence in nats. max_difference: of any logit. types: tensors stored as each type. ends: texts of all tokens
-    that llama.cpp ends a generation at, among them those that it knows by name only. notes: where llama.cpp does
-    otherwise than the source by design.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    texts: int
-    tokens: int
-    positions: int
-    kl: float
-    max_difference: float
-    types: dict[str, int]
-    ends: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 def verify(
@@ -136,7 +115,7 @@ def compare_logits(
     """Mean KL divergence and the largest difference; raises ModelFileError beyond the tolerance."""
     if not np.isfinite(logits).all():
         raise ModelFileError(f"llama.cpp computes NaN or infinite logits from the {what} file")
-    source, made = _log_softmax(reference), _log_softmax(logits)
+    source, made = log_softmax(reference), log_softmax(logits)
     kl = float((np.exp(source) * (source - made)).sum(axis=-1).mean())
     difference = float(np.abs(reference - logits).max())
     centred = reference - reference.mean(axis=-1, keepdims=True)
@@ -149,7 +128,7 @@ def compare_logits(
     return kl, difference
 
 
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result

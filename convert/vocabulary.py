@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..errors import ModelFileError
 
@@ -24,6 +24,19 @@ class TokenType(IntEnum):
     USER_DEFINED = 4
     UNUSED = 5
     BYTE = 6
+
+
+class TokenIds(Protocol):
+    """What a model's configuration says of tokens: rows of the embedding, and which begin and end a text."""
+
+    @property
+    def tokens(self) -> int: ...
+
+    @property
+    def bos(self) -> int | None: ...
+
+    @property
+    def eos(self) -> tuple[int, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

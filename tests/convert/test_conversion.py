@@ -93,7 +93,7 @@ def test_conversion_is_deterministic(make_checkpoint: MakeCheckpoint, tmp_path: 
 
 def test_narrow_rows_become_f16_and_are_reported(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     report = convert(make_checkpoint("qwen2", intermediate_size=48), tmp_path / "model.gguf", "q8_0")
-    assert report.fallbacks == ("model.layers.0.mlp.down_proj.weight", "model.layers.1.mlp.down_proj.weight")
+    assert report.fallbacks == ("blk.0.ffn_down.weight", "blk.1.ffn_down.weight")
     assert report.proof is not None and report.proof.types["F16"] == 2
 
 
