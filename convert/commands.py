@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from . import commands_pull, commands_store, commands_trio
-from .commands_make import adapter, check, convert
+from .commands_make import adapter, check, convert, quantise
 
 
 @click.group()
@@ -15,6 +15,7 @@ def models() -> None:
 
 for command in (
     convert,
+    quantise,
     adapter,
     check,
     commands_pull.pull_,
