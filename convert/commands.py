@@ -40,6 +40,7 @@ for command in (
     commands_trio.show,
     commands_trio.create,
     commands_trio.use,
+    commands_trio.pull,
     commands_trio.remove,
 ):
     trio.add_command(command)

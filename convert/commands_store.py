@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import JsonValue
 
 from ..errors import ModelFileError, UmiError
 from ..text import printable
 from .commands_pull import pulled_folder
-from .files import size_text
+from .files import hash_file, size_text
 from .importing import import_file, name_of
+from .making import read_reports
 from .manifest import Manifest
 from .progress import bar
 from .pull import forget_pulled, read_pulled
 from .store import BrokenManifest, ModelStore
 from .trio import BrokenTrio, Trio, list_trios
 
+FILE = click.Path(path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -118,18 +121,27 @@ def export(home: Any, name: str, destination: Path, force: bool) -> None:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--name", help="Its name in the store.  [default: the file's]")
 @click.option("--base", metavar="NAME", help="For an adapter: the stored model to try it on.")
 @click.option("--source", metavar="FOLDER", type=FOLDER, help="The pulled checkpoint that it was made from.")
+@click.option("--report", "reports", type=FILE, multiple=True, help="What --report of convert and quantise wrote.")
 @click.option("--move", is_flag=True, help="Move the file instead of copying it.")
 @click.option("--force", is_flag=True, help="Replace a model of that name.")
 @click.pass_obj
 def import_(
-    home: Any, file: Path, name: str | None, base: str | None, source: Path | None, move: bool, force: bool
+    home: Any,
+    file: Path,
+    name: str | None,
+    base: str | None,
+    source: Path | None,
+    reports: tuple[Path, ...],
+    move: bool,
+    force: bool,
 ) -> None:
     """Check the GGUF model or LoRA adapter FILE, try it in a process of its own, and add it to the store."""
     store = ModelStore(home.paths.models)
+    steps, checks = read_reports(reports, hash_file(file)) if reports else ((), {})
     with bar(f"importing {file.name}") as progress:
         manifest = import_file(
             store,
@@ -137,6 +149,8 @@ def import_(
             name or name_of(file),
             base=base,
             source=read_pulled(source).source if source else None,
+            steps=steps,
+            checks=checks,
             move=move,
             replace=force,
             progress=progress,
@@ -159,7 +173,7 @@ def _described(manifest: Manifest, store: ModelStore, users: list[str]) -> list[
         lines.append(f"source    {source.repo}@{source.commit}")
     lines += [f"          {path}  {digest}" for path, digest in source.files.items()]
     lines += [f"made by   {step}" for step in manifest.steps]
-    lines += [f"checked   {name}: {value}" for name, value in manifest.checks.items()]
+    lines += [f"checked   {name}: {_brief(value)}" for name, value in manifest.checks.items()]
     if manifest.base:
         lines.append(f"base      {manifest.base}")
     versions = ", ".join(f"{package} {number}" for package, number in manifest.made_with.items())
@@ -167,6 +181,13 @@ def _described(manifest: Manifest, store: ModelStore, users: list[str]) -> list[
     if users:
         lines.append(f"used by   {', '.join(users)}")
     return lines
+
+
+def _brief(value: JsonValue) -> str:
+    """The numbers and texts of a finding; its lists are in the manifest."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{key} {item}" for key, item in value.items() if isinstance(item, str | int | float))
 
 
 def _main_type(manifest: Manifest) -> str:

@@ -11,7 +11,10 @@ import click
 
 from ..errors import UsageError
 from ..text import printable
+from .commands_pull import pulled_folder
 from .files import size_text
+from .progress import bar
+from .release import pull_trio, read_release
 from .store import ModelStore
 from .trio import DIALECTS, ROLES, BrokenTrio, Role, Trio, find_trio, list_trios
 from .trio_store import Binding, create_trio, names_of, remove_trio, use_trio
@@ -112,6 +115,37 @@ def remove(home: Any, name: str) -> None:
         raise UsageError(f"{name} is the trio that answers; choose another one with `umi trio use` first")
     remove_trio(own_folder(home, name))
     click.echo(f"removed {name}")
+
+
+@click.command()
+@click.argument("release")
+@click.option("--name", help="Of the trio.  [default: that of the release]")
+@click.option("--type", "type_", help="Of the model files.  [default: as the release says]")
+@click.option("--allow-pickle", is_flag=True, help="Read pickled weights: the tensors in them and nothing else.")
+@click.option("--keep", is_flag=True, help="Keep the pulled checkpoints, too.")
+@click.option("--force", is_flag=True, help="Replace a trio and models of that name.")
+@click.pass_obj
+def pull(
+    home: Any, release: str, name: str | None, type_: str | None, allow_pickle: bool, keep: bool, force: bool
+) -> None:
+    """Pull the three checkpoints of a released trio such as alpha-umi-7b, convert them and bind them.
+
+    What was interrupted goes on where it stopped when the command is given again.
+    """
+    store = ModelStore(home.paths.models)
+    trio = pull_trio(
+        store,
+        own_folder(home, name or release),
+        read_release(release),
+        pulled=pulled_folder(home),
+        stage=bar,
+        type=type_,
+        allow_pickle=allow_pickle,
+        keep=keep,
+        replace=force,
+    )
+    for line in _described(trio, names_of(store)):
+        click.echo(printable(line))
 
 
 def own_folder(home: Any, name: str) -> Path:

@@ -9,35 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from conftest import MakeCheckpoint
 from fake_hub import FakeHub, Repo, serving
 from test_lora import make_adapter
+from umi_command import Umi
 
-from alpha_umi.cli import main
 from alpha_umi.convert.conversion import convert_checkpoint
 from alpha_umi.convert.lora import convert_adapter
 from alpha_umi.convert.trio import DIALECTS, find_trio
 from alpha_umi.runtime.dialects import dialect_names
 from alpha_umi.runtime.settings import Settings
-
-
-class Umi:
-    """The command in a home of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.models, self.trios = home, home / "data" / "models", home / "data" / "trios"
-
-    def run(self, *words: object, fails: int = 0) -> Result:
-        result = CliRunner(env={"UMI_HOME": str(self.home)}).invoke(main, [str(word) for word in words])
-        assert result.exit_code == fails, result.output
-        return result
-
-    def __call__(self, *words: object) -> str:
-        return self.run(*words).stdout
-
-    def refused(self, *words: object, status: int = 5) -> str:
-        return self.run(*words, fails=status).stderr
 
 
 @pytest.fixture
