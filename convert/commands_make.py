@@ -173,13 +173,17 @@ def adapter(source: Path, base: Path, destination: Path, base_model: Path | None
 @click.command()
 @click.argument("file", type=FILE)
 @click.option("--adapter", "is_adapter", is_flag=True, help="FILE is a LoRA adapter.")
-def check(file: Path, is_adapter: bool) -> None:
+@click.option("--base", type=FILE, help="The model file that the adapter is for: check that they belong together.")
+def check(file: Path, is_adapter: bool, base: Path | None) -> None:
     """Check FILE and all its weights strictly, then let llama.cpp try a model in a process of its own."""
+    from .fit import check_fits
     from .gguf_reader import read_header
     from .trial import try_adapter, try_model
 
     if is_adapter:
         try_adapter(file)
+        if base is not None:
+            check_fits(base, file)
     else:
         try_model(file)
     metadata = read_header(file).metadata

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import ModelFileError
 from .checkpoint import Checkpoint
 from .fields import read_json
+from .fit import BASE_KEY, base_mark, check_fits
 from .gguf_check import check_gguf
 from .gguf_writer import gguf_names, replacing
 from .layout import row_order
@@ -203,6 +204,7 @@ def _write(path: Path, adapter: Adapter, checkpoint: Checkpoint, name: str) -> N
         writer.add_name(name)
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", adapter.alpha)
+        writer.add_string(BASE_KEY, base_mark(checkpoint))
         for weight, update in adapter.updates.items():
             factor = np.float32(update.scale * update.rank / adapter.alpha)
             writer.add_tensor(f"{translate(weight)}.lora_a", np.ascontiguousarray(update.a))
@@ -221,6 +223,7 @@ def _prove(
 ) -> tuple[float, float]:
     sequence = random_tokens(checkpoint.config, positions)
     check_gguf(base_model)
+    check_fits(base_model, path)
     _, logits = probe(base_model, tokens=sequence, adapter=path)
     reference = Reference(checkpoint.config, Adapted(checkpoint, adapter)).logits(sequence)
     return compare_logits(reference, logits, tolerance(base_type, checkpoint.config), "adapter")
