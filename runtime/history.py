@@ -52,10 +52,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """A place in an answer where what the call of that number (from 1, within the turn) gave stands to the letter."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the summarizer wrote; closes a turn."""
+    """What the user got; closes a turn. parts: the text as the summarizer's own words and quotations, if known."""
 
     text: str
+    parts: tuple[str | Quote, ...] = ()
 
 
 Entry: TypeAlias = User | Plan | Call | Result | Answer

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..tools.spec import ToolCall, ToolSpec
 from .dialects import Dialect
 from .dialects.chat import wrap
 from .engine.api import Delta, Engine, Finished, Prompt, Request
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
-from .grammars import caller_grammar, planner_grammar, planner_tokens
+from .grammars import answer_grammar, caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
+from .quotes import Quoting, results_of
 from .stream import MarkFilter
 from .window import fit
 
@@ -55,6 +56,7 @@ class Roles:
             grammar=planner_grammar(self.dialect, allowed),
             budget=min(planner_tokens(self.dialect), budget),
             event=lambda text: PlanDelta(text=text),
+            visible=MarkFilter(tuple(self.dialect.form.decisions.values())),
         )
         try:
             return self.dialect.read_plan(finished.text, allowed)
@@ -71,6 +73,7 @@ class Roles:
             grammar=caller_grammar(self.dialect, tools, history),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
+            visible=MarkFilter(()),
         )
         if finished.reason == "length":
             raise OutOfTokens("the caller's tokens ran out before its call was complete")
@@ -78,16 +81,20 @@ class Roles:
         return call, ToolCall(tool=call.tool, arguments=json.loads(call.arguments))
 
     def summarize(self, history: list[Entry], budget: int) -> Generator[Event, None, Finished]:
-        """The summarizer's answer."""
-        return (
-            yield from self._write(
-                "summarizer",
-                (yield from self._prompt("summarizer", (), history)),
-                grammar=None,
-                budget=min(self._sampling("summarizer").max_tokens, budget),
-                event=lambda text: AnswerDelta(text=text),
-            )
+        """The summarizer's answer, with the results that it quotes."""
+        results = results_of(history)
+        quoting = Quoting(self.dialect.form.quote or "", results)
+        finished = yield from self._write(
+            "summarizer",
+            (yield from self._prompt("summarizer", (), history)),
+            grammar=answer_grammar(self.dialect, len(results)),
+            budget=min(self._sampling("summarizer").max_tokens, budget),
+            event=lambda text: AnswerDelta(text=text),
+            visible=quoting,
         )
+        if left := quoting.finish():
+            yield AnswerDelta(text=left)
+        return replace(finished, text=quoting.text)
 
     def _sampling(self, role: Role) -> Sampling:
         return self.sampling.get(role, Sampling())
@@ -102,11 +109,17 @@ class Roles:
         return (yield from fit(self.engine, role, history, write))
 
     def _write(
-        self, role: Role, prompt: Prompt, *, grammar: str | None, budget: int, event: Callable[[str], Event]
+        self,
+        role: Role,
+        prompt: Prompt,
+        *,
+        grammar: str | None,
+        budget: int,
+        event: Callable[[str], Event],
+        visible: MarkFilter | Quoting,
     ) -> Generator[Event, None, Finished]:
         sampling = self._sampling(role)
         request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed)
-        visible = MarkFilter(tuple(self.dialect.form.decisions.values()) if role == "planner" else ())
         for part in self.engine.generate(request):
             if isinstance(part, Delta):
                 if text := visible.feed(part.text):

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from ...errors import ConfigError
 from ...tools.spec import ToolSpec
 from ..engine.api import Prompt, Segment, merge
-from ..history import Answer, Call, Decision, Entry, Plan, Result, Role, User
+from ..history import Answer, Call, Decision, Entry, Plan, Quote, Result, Role, User
+from ..quotes import quoted
 from .documents import DOCUMENTS
 from .format import Format
 from .template import Template
@@ -58,11 +59,12 @@ class Dialect:
 
     def head(self, role: Role, tools: Sequence[ToolSpec]) -> Prompt:
         """What stands before the history; the same for every step of a turn."""
-        documents = DOCUMENTS[self.form.documents](tools)
+        documents = DOCUMENTS[self.form.documents](tools, self.form.known)
         return self._heads[role].render({"documents": documents, "thought": "", "tool_names": ""})
 
     def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
         """The history; for caller and summarizer its last plan is the one that handed over to them."""
+        history = quoted(history) if self.form.quote else history
         hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
         last = len(history) - 1 if hands_over else -1
         return merge([s for i, entry in enumerate(history) for s in self.entry(entry, last=i == last)])
@@ -86,8 +88,8 @@ class Dialect:
                 return self._entries["call"].render({"tool": tool, "arguments": arguments})
             case Result():
                 return self._entries["result"].render({"text": self.shown(entry)})
-            case Answer(text):
-                return self._entries["answer"].render({"text": text})
+            case Answer():
+                return self._entries["answer"].render({"text": self._answer(entry)})
 
     def target(self, entry: Entry) -> Prompt:
         """What a role writes to bring about `entry`; empty for what users and tools say."""
@@ -98,11 +100,23 @@ class Dialect:
                 return merge([Segment(rationale), *mark])
             case Call(tool, arguments):
                 return (Segment(f"{form.call.before}{tool}{form.call.between}{arguments}"),)
-            case Answer(text):
+            case Answer():
                 end = Template(form.answer_end, form.control, frozenset()).render({})
-                return merge([Segment(text), *end])
+                return merge([*self._answer(entry), *end])
             case _:
                 return ()
+
+    def _answer(self, answer: Answer) -> Prompt:
+        """An answer as the summarizer wrote it, its quotations as marks."""
+        mark = self.form.quote
+        if mark is None or not answer.parts:
+            return (Segment(answer.text),)
+        pieces: list[Segment] = []
+        for part in answer.parts:
+            pieces += (
+                [Segment(mark, control=True), Segment(str(part.call))] if isinstance(part, Quote) else [Segment(part)]
+            )
+        return merge(pieces)
 
     def shown(self, result: Result) -> str:
         """What a model sees of a result: all of it, or its beginning with the cut marked."""
