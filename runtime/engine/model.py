@@ -11,6 +11,7 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 
 from ...convert.gguf_check import check_gguf
+from ...convert.seal import check_stored
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
@@ -25,6 +26,7 @@ class Model:
         self.path = path
         self.log = log
         self._adapters: dict[Path, Any] = {}
+        check_stored(path)
         check_gguf(path)
         keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
         log.forget()
@@ -49,6 +51,7 @@ class Model:
     def adapter(self, path: Path) -> Any:
         """The LoRA adapter of a file, loaded once."""
         if path not in self._adapters:
+            check_stored(path)
             check_gguf(path, "adapter")
             self.log.forget()
             pointer = lib.llama_adapter_lora_init(self.pointer, os.fsencode(path))
