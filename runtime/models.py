@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..convert.trio import Trio
-from .engine.api import Engine
 from .history import ROLES, Role
 from .roles import Sampling
 from .settings import EngineSettings
+
+if TYPE_CHECKING:
+    from .engine.llama import LlamaEngine, RoleModel
 
 
 def sampling(trio: Trio) -> dict[Role, Sampling]:
@@ -17,14 +21,21 @@ def sampling(trio: Trio) -> dict[Role, Sampling]:
     }
 
 
-def open_engine(trio: Trio, settings: EngineSettings) -> Engine:
+def open_engine(trio: Trio, settings: EngineSettings) -> LlamaEngine:
     """llama.cpp on the trio's files; it loads in a process of its own while this returns."""
     from .engine import llama
+
+    threads = None if settings.threads == "auto" else settings.threads
+    return llama.LlamaEngine(role_models(trio, settings), llama.EngineSettings(settings.n_gpu_layers, threads))
+
+
+def role_models(trio: Trio, settings: EngineSettings) -> dict[Role, RoleModel]:
+    """The files of each role with the context that the settings or the trio give it."""
+    from .engine.llama import RoleModel
 
     models = {}
     for role in ROLES:
         binding = trio.roles[role]
         context = binding.context if settings.context == "auto" else settings.context
-        models[role] = llama.RoleModel(binding.model, binding.adapter, context)
-    threads = None if settings.threads == "auto" else settings.threads
-    return llama.LlamaEngine(models, llama.EngineSettings(gpu_layers=settings.n_gpu_layers, threads=threads))
+        models[role] = RoleModel(binding.model, binding.adapter, context)
+    return models
