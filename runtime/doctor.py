@@ -121,12 +121,16 @@ def _trio(name: str, paths: Paths) -> Trio | Finding:
 def _engine(trio: Trio | None, settings: Settings, models: bool) -> Iterator[Finding]:
     """What the engine says of itself; its process loads the trio's models for that."""
     from .engine.llama import LlamaEngine
-    from .models import open_engine
+    from .models import open_llama, open_remote
 
     try:
-        with open_engine(trio, settings.engine) if trio else LlamaEngine({}) as engine:
-            facts = engine.describe()
-            facts += engine.memory() if models and trio else []
+        if settings.engine.kind == "server":
+            with open_remote(settings.engine) as remote:
+                facts = remote.describe()
+        else:
+            with open_llama(trio, settings.engine) if trio else LlamaEngine({}) as engine:
+                facts = engine.describe()
+                facts += engine.memory() if models and trio else []
     except UmiError as error:
         yield Finding("engine", False, str(error))
         return
@@ -146,6 +150,8 @@ def _fact(fact: dict[str, Any]) -> str:
         case "memory":
             parts = [f"{one['use']} {_size(one['bytes'])} in {one['place']}" for one in fact["buffers"] if one["bytes"]]
             return f"{fact['of']}: {', '.join(parts)}"
+        case "server":
+            return f"{fact['role']}: {fact['url']} ({fact['api']}) with {', '.join(fact['models']) or 'no models'}"
         case "process":
             return f"{_size(fact['bytes'])} in all, with Python and llama.cpp"
     return str(fact["text"])

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from ..tools.spec import ToolCall, ToolSpec
 from .dialects import Dialect
 from .dialects.chat import wrap
-from .engine.api import Delta, Engine, Finished, Prompt, Request
+from .engine.api import Delta, Engine, Finished, Prompt, Request, Structure
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
 from .grammars import caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
 from .stream import MarkFilter
+from .structures import call_structure, plan_structure
 from .window import fit
 
 
@@ -53,6 +54,7 @@ class Roles:
             "planner",
             (yield from self._prompt("planner", tools, history)),
             grammar=planner_grammar(self.dialect, allowed),
+            structure=plan_structure(self.dialect, allowed),
             budget=min(planner_tokens(self.dialect), budget),
             event=lambda text: PlanDelta(text=text),
         )
@@ -69,6 +71,7 @@ class Roles:
             "caller",
             (yield from self._prompt("caller", tools, history)),
             grammar=caller_grammar(self.dialect, tools, history),
+            structure=call_structure(self.dialect, tools),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
         )
@@ -102,10 +105,17 @@ class Roles:
         return (yield from fit(self.engine, role, history, write))
 
     def _write(
-        self, role: Role, prompt: Prompt, *, grammar: str | None, budget: int, event: Callable[[str], Event]
+        self,
+        role: Role,
+        prompt: Prompt,
+        *,
+        grammar: str | None,
+        budget: int,
+        event: Callable[[str], Event],
+        structure: Structure | None = None,
     ) -> Generator[Event, None, Finished]:
         sampling = self._sampling(role)
-        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed)
+        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed, structure=structure)
         visible = MarkFilter(tuple(self.dialect.form.decisions.values()) if role == "planner" else ())
         for part in self.engine.generate(request):
             if isinstance(part, Delta):

@@ -65,7 +65,15 @@ class LlamaEngine:
         self._process = EngineProcess(self._config)
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
-        fields = asdict(request) | {"prompt": _plain(request.prompt)}
+        fields = {
+            "role": request.role,
+            "prompt": _plain(request.prompt),
+            "grammar": request.grammar,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "seed": request.seed,
+            "stop": request.stop,
+        }
         with self._exchange() as process:
             number = process.ask("generate", **fields)
             self._running = (process, number)
