@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from ..tools.spec import ToolCall, ToolSpec
 from .dialects import Dialect
 from .dialects.chat import wrap
-from .engine.api import Delta, Engine, Finished, Prompt, Request
+from .engine.api import Delta, Engine, Finished, Prompt, Request, Structure
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
 from .grammars import answer_grammar, caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
 from .quotes import Quoting, results_of
 from .stream import MarkFilter
+from .structures import call_structure, plan_structure
 from .window import fit
 
 
@@ -54,6 +55,7 @@ class Roles:
             "planner",
             (yield from self._prompt("planner", tools, history)),
             grammar=planner_grammar(self.dialect, allowed),
+            structure=plan_structure(self.dialect, allowed),
             budget=min(planner_tokens(self.dialect), budget),
             event=lambda text: PlanDelta(text=text),
             visible=MarkFilter(tuple(self.dialect.form.decisions.values())),
@@ -71,6 +73,7 @@ class Roles:
             "caller",
             (yield from self._prompt("caller", tools, history)),
             grammar=caller_grammar(self.dialect, tools, history),
+            structure=call_structure(self.dialect, tools),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
             visible=MarkFilter(()),
@@ -117,9 +120,10 @@ class Roles:
         budget: int,
         event: Callable[[str], Event],
         visible: MarkFilter | Quoting,
+        structure: Structure | None = None,
     ) -> Generator[Event, None, Finished]:
         sampling = self._sampling(role)
-        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed)
+        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed, structure=structure)
         for part in self.engine.generate(request):
             if isinstance(part, Delta):
                 if text := visible.feed(part.text):

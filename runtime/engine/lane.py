@@ -62,6 +62,10 @@ class Lane:
         if lib.llama_set_adapters_lora(self._pointer, adapters, 1, (ctypes.c_float * 1)(1.0)) != 0:
             raise EngineError(f"llama.cpp refused the adapter {path} for {self.model.path}.")
 
+    def close(self) -> None:
+        """Free the context."""
+        lib.llama_free(self._pointer)
+
     @property
     def room(self) -> int:
         """Tokens that can still be evaluated."""

@@ -37,7 +37,8 @@ class RoleModel:
 class EngineSettings:
     """How models are computed.
 
-    gpu_layers: `auto` puts every layer on a GPU if llama.cpp was built for one, `off` none, a number that many.
+    gpu_layers: `auto` puts as many layers on GPUs as a plan for all roles finds room for, `off` none, a number that
+    many of each model, whether they fit or not. What does not fit after all is loaded with fewer.
     threads: CPU threads; None for the number of physical cores.
     """
 
@@ -64,7 +65,15 @@ class LlamaEngine:
         self._process = EngineProcess(self._config)
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
-        fields = asdict(request) | {"prompt": _plain(request.prompt)}
+        fields = {
+            "role": request.role,
+            "prompt": _plain(request.prompt),
+            "grammar": request.grammar,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "seed": request.seed,
+            "stop": request.stop,
+        }
         with self._exchange() as process:
             number = process.ask("generate", **fields)
             self._running = (process, number)
@@ -95,6 +104,16 @@ class LlamaEngine:
         """Facts for `umi doctor`, each with a `kind`: `library`, `device` (memory in bytes) or `model`."""
         facts: list[dict[str, Any]] = self._ask("describe")
         return facts
+
+    def memory(self) -> list[dict[str, Any]]:
+        """Where every model was placed and what it takes, each with a `kind`.
+
+        `plan` has a `text`; `memory` the `buffers` (place, use, bytes) `of` a file or role; `process` the `bytes` of
+        the engine process that no other process shares, or its part of those (proportional set size).
+        """
+        with self._exchange() as process:
+            facts: list[dict[str, Any]] = _result(process.receive(process.ask("memory")))
+            return [*facts, {"kind": "process", "bytes": process.memory()}]
 
     def cancel(self) -> None:
         if running := self._running:

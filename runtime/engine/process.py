@@ -48,6 +48,13 @@ class EngineProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def memory(self) -> int:
+        """Bytes of the child: its proportional set size where the system tells it, else its resident set."""
+        import psutil
+
+        facts = psutil.Process(self._process.pid).memory_full_info()
+        return int(getattr(facts, "pss", facts.rss))
+
     def ask(self, action: str, **fields: Any) -> int:
         """Send a request; its number, under which the answers come."""
         self._last_id += 1

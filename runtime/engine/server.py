@@ -42,7 +42,8 @@ class Server:
             "count": lambda ask: len(pool.model(ask["role"]).vocabulary.tokens(ask["prompt"])),
             "context": lambda ask: pool.lane(ask["role"]).context,
             "chat_template": lambda ask: pool.model(ask["role"]).chat_template(),
-            "describe": lambda _ask: library.versions() + library.devices() + pool.describe(),
+            "describe": lambda _ask: pool.describe(),
+            "memory": lambda _ask: pool.memory(),
         }
 
     def listen(self, lines: BinaryIO) -> None:

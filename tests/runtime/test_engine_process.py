@@ -217,10 +217,3 @@ def test_damaged_weights_are_an_error(tmp_path):
     path = write_model(tmp_path / "nan.gguf", edit=lambda tensors: tensors["output_norm.weight"].fill(float("nan")))
     with start(path) as engine, pytest.raises(EngineError, match="no finite scores"):
         ask(engine, "<|user|>text")
-
-
-def test_layers_on_the_gpu_reach_llama_cpp(tiny_gguf):
-    for choice, expected in {"off": 0, 1: 1}.items():
-        with start(tiny_gguf, gpu_layers=choice) as engine:
-            (model,) = [fact for fact in engine.describe() if fact["kind"] == "model"]
-            assert model["gpu_layers"] == expected
