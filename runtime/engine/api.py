@@ -29,6 +29,7 @@ class Request:
     grammar: a Lark grammar for llguidance that the output must match; `<|name|>` in it is a control token. None for
     free text, which ends at an end-of-generation token or at a string of `stop` (not part of the output).
     max_tokens: upper bound on generated tokens. temperature: 0 is greedy; `seed` counts above 0 only.
+    pinned: what prompts of this kind begin with, so that an engine may keep its evaluation for the next start.
     """
 
     role: Role
@@ -38,6 +39,7 @@ class Request:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    pinned: Prompt = ()
 
     def __post_init__(self) -> None:
         if self.grammar is not None and self.stop:

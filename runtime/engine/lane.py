@@ -159,10 +159,10 @@ class Lane:
         buffer = (ctypes.c_uint8 * size)()
         return bytes(memoryview(buffer)[: lib.llama_state_seq_get_data(self._pointer, buffer, size, 0)])
 
-    def restore(self, tokens: list[int], state: bytes) -> bool:
+    def restore(self, tokens: list[int], state: memoryview) -> bool:
         """Put a KV cache of tokens back; whether llama.cpp took it. The bytes must be what `state` once gave."""
         self._keep(0)
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
         if lib.llama_state_seq_set_data(self._pointer, buffer, len(state), 0) != len(state):
             self._keep(0)
             return False

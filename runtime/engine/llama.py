@@ -38,11 +38,15 @@ class EngineSettings:
     """How models are computed.
 
     gpu_layers: `auto` puts every layer on a GPU if llama.cpp was built for one, `off` none, a number that many.
-    threads: CPU threads; None for the number of physical cores.
+    threads: CPU threads; None for as many of the physical cores as are fastest.
+    cache: folder for evaluated beginnings of prompts, of at most `cache_bytes`, and for measured costs; None keeps
+    nothing.
     """
 
     gpu_layers: int | Literal["auto", "off"] = "auto"
     threads: int | None = None
+    cache: Path | None = None
+    cache_bytes: int = 2**30
 
 
 class LlamaEngine:
@@ -64,7 +68,7 @@ class LlamaEngine:
         self._process = EngineProcess(self._config)
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
-        fields = asdict(request) | {"prompt": _plain(request.prompt)}
+        fields = asdict(request) | {"prompt": _plain(request.prompt), "pinned": _plain(request.pinned)}
         with self._exchange() as process:
             number = process.ask("generate", **fields)
             self._running = (process, number)
@@ -142,7 +146,8 @@ def _config(roles: Mapping[Role, RoleModel], settings: EngineSettings) -> Messag
         }
         for role, model in roles.items()
     }
-    return {"roles": bound, **asdict(settings)}
+    cache = None if settings.cache is None else str(settings.cache.resolve())
+    return {"roles": bound, **asdict(settings), "cache": cache}
 
 
 def _plain(prompt: Prompt) -> list[tuple[str, bool]]:

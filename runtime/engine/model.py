@@ -14,6 +14,7 @@ from ...convert.gguf_check import check_gguf
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
+from .identity import identity
 from .library import Log, repacking_is_safe
 from .vocabulary import Vocabulary
 
@@ -26,6 +27,7 @@ class Model:
         self.log = log
         self._adapters: dict[Path, Any] = {}
         check_gguf(path)
+        self.identity = identity(path)
         keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
         log.forget()
         params = lib.llama_model_default_params()

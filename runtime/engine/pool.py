@@ -13,6 +13,7 @@ from .constraint import Grammars
 from .lane import Lane
 from .library import Log
 from .model import Model
+from .threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Pool:
     ) -> None:
         self.bindings = bindings
         self._gpu_layers = library.layers_on_gpu(gpu_layers)
-        self._threads = threads or library.default_threads()
+        self._threads = Threads(threads or library.default_threads(), tuned=threads is None)
         self._flag, self._log = flag, log
         self._models: dict[Path, Model] = {}
         self._lanes: dict[str, Lane] = {}
@@ -57,7 +58,7 @@ class Pool:
         roles: dict[Path, list[str]] = {}
         for role, bound in self.bindings.items():
             roles.setdefault(bound.path, []).append(role)
-        shared = {"gpu_layers": self._gpu_layers, "threads": self._threads}
+        shared = {"gpu_layers": self._gpu_layers, "threads": self._threads.most}
         return [self.model(names[0]).describe() | {"roles": names} | shared for names in roles.values()]
 
     def _bound(self, role: str) -> Binding:

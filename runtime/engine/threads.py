@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 
 _TRIAL = 4
+_REHEARSALS = 3
 _PATIENCE = (32, 1024)
 _BETTER = 0.92
 _CHANGED = 1.3
-_PROMPT = 64
+
+PROMPT = 64
+"""Tokens from which on a batch counts as part of a prompt."""
 
 
 class Climber:
@@ -23,9 +28,29 @@ class Climber:
         self._choices = sorted({most, *(2**power for power in range(most.bit_length()) if 2**power <= most)})
         self._best = most
         self._usual = 0.0
+        self._rehearsed: dict[int, float] = {}
         self._times: list[float] = []
         self._patience = _PATIENCE[0]
         self._down = True
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """Counts that may be used; one alone leaves nothing to find out."""
+        return tuple(self._choices)
+
+    def rehearse(self, count: int, seconds: Callable[[], float]) -> None:
+        """Time an evaluation with a count before anything is asked."""
+        self.count, usual = count, self.count
+        try:
+            self._rehearsed[count] = min(seconds(), self._rehearsed.get(count, float("inf")))
+        finally:
+            self.count = usual
+
+    def settle(self) -> None:
+        """Begin with the count that was fastest in rehearsal."""
+        if len(self._rehearsed) == len(self._choices):
+            self.count = self._best = min(self._rehearsed, key=lambda count: self._rehearsed[count])
+            self._times.clear()
 
     def ran(self, seconds: float) -> None:
         """Take in how long an evaluation took."""
@@ -73,11 +98,19 @@ class Threads:
         self.batch = Climber(most)
         self._tuned = tuned
 
+    def rehearsal(self, seconds: Callable[[int, int], float]) -> Iterator[Callable[[], None]]:
+        """Short steps that find the counts to begin with; `seconds` times a batch of a size with some rows of scores."""
+        for climber, size in ((self.single, 1), (self.batch, PROMPT)):
+            if self._tuned and len(climber.choices) > 1:
+                for count in climber.choices * _REHEARSALS:
+                    yield partial(climber.rehearse, count, partial(seconds, size, 1))
+                yield climber.settle
+
     def ran(self, tokens: int, seconds: float) -> None:
         """Take in how long an evaluation took; sizes between a token and a prompt tell nothing comparable."""
         if not self._tuned:
             return
         if tokens == 1:
             self.single.ran(seconds)
-        elif tokens >= _PROMPT:
+        elif tokens >= PROMPT:
             self.batch.ran(seconds / tokens)
