@@ -51,10 +51,10 @@ def examine(paths: Paths) -> Iterator[Finding]:
     trio = _trio(settings.trio, paths)
     if isinstance(trio, Finding):
         yield trio
-        yield from _engine(None)
+        yield from _engine(None, settings, paths)
         return
     yield Finding("trio", True, f"{trio.name}, dialect {trio.dialect}")
-    yield from _engine(trio)
+    yield from _engine(trio, settings, paths)
 
 
 def _folder(name: str, folder: Path) -> Finding:
@@ -98,19 +98,20 @@ def _trio(name: str, paths: Paths) -> Trio | Finding:
         return Finding("trio", False, f"{error}; own trios go into {paths.trio_folders[0]}")
 
 
-def _engine(trio: Trio | None) -> Iterator[Finding]:
+def _engine(trio: Trio | None, settings: Settings, paths: Paths) -> Iterator[Finding]:
     """What the engine says of itself; its process loads the trio's models for that."""
-    from .engine.llama import LlamaEngine, RoleModel
+    from .engine.llama import EngineSettings, LlamaEngine, RoleModel
 
     roles = {role: RoleModel(trio.roles[role].model, trio.roles[role].adapter) for role in ROLES} if trio else {}
     try:
-        with LlamaEngine(roles) as engine:
+        cache = EngineSettings(cache=paths.engine_cache, cache_bytes=settings.engine.cache * 2**20)
+        with LlamaEngine(roles, cache) as engine:
             facts = engine.describe()
     except UmiError as error:
         yield Finding("engine", False, str(error))
         return
     for fact in facts:
-        yield Finding(fact["kind"], True, _fact(fact))
+        yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
 
 
 def _fact(fact: dict[str, Any]) -> str:
@@ -122,6 +123,8 @@ def _fact(fact: dict[str, Any]) -> str:
             return f"{fact['name']} ({fact['type']}, {fact['description']}{memory})"
         case "model":
             return f"{', '.join(fact['roles'])}: {fact['path']} ({fact['description']}, {_size(fact['bytes'])})"
+        case "cache":
+            return fact["problem"] or f"{fact['path']} ({fact['files']} files, {_size(fact['bytes'])})"
     return ", ".join(f"{name} {value}" for name, value in fact.items() if name != "kind")
 
 

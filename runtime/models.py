@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..convert.trio import Trio
 from .engine.api import Engine
 from .history import ROLES, Role
@@ -17,8 +19,11 @@ def sampling(trio: Trio) -> dict[Role, Sampling]:
     }
 
 
-def open_engine(trio: Trio, settings: EngineSettings) -> Engine:
-    """llama.cpp on the trio's files; it loads in a process of its own while this returns."""
+def open_engine(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> Engine:
+    """llama.cpp on the trio's files; it loads in a process of its own while this returns.
+
+    cache: folder for what is worth keeping for the next start.
+    """
     from .engine import llama
 
     models = {}
@@ -27,4 +32,5 @@ def open_engine(trio: Trio, settings: EngineSettings) -> Engine:
         context = binding.context if settings.context == "auto" else settings.context
         models[role] = llama.RoleModel(binding.model, binding.adapter, context)
     threads = None if settings.threads == "auto" else settings.threads
-    return llama.LlamaEngine(models, llama.EngineSettings(gpu_layers=settings.n_gpu_layers, threads=threads))
+    engine = llama.EngineSettings(settings.n_gpu_layers, threads, cache, settings.cache * 2**20)
+    return llama.LlamaEngine(models, engine)

@@ -92,20 +92,33 @@ class Roles:
     def _sampling(self, role: Role) -> Sampling:
         return self.sampling.get(role, Sampling())
 
-    def _prompt(self, role: Role, tools: Sequence[ToolSpec], history: list[Entry]) -> Generator[Event, None, Prompt]:
+    def _prompt(
+        self, role: Role, tools: Sequence[ToolSpec], history: list[Entry]
+    ) -> Generator[Event, None, tuple[Prompt, Prompt]]:
+        """What a role reads, shortened to its context, and what all its prompts begin with."""
         template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
 
-        def write(entries: Sequence[Entry]) -> Prompt:
-            prompt = self.dialect.prompt(role, tools, entries)
+        def finish(prompt: Prompt) -> Prompt:
             return wrap(prompt, template) if template else prompt
 
-        return (yield from fit(self.engine, role, history, write))
+        def write(entries: Sequence[Entry]) -> Prompt:
+            return finish(self.dialect.prompt(role, tools, entries))
+
+        prompt = yield from fit(self.engine, role, history, write)
+        return prompt, finish(self.dialect.head(role, tools))
 
     def _write(
-        self, role: Role, prompt: Prompt, *, grammar: str | None, budget: int, event: Callable[[str], Event]
+        self,
+        role: Role,
+        prompt: tuple[Prompt, Prompt],
+        *,
+        grammar: str | None,
+        budget: int,
+        event: Callable[[str], Event],
     ) -> Generator[Event, None, Finished]:
         sampling = self._sampling(role)
-        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed)
+        whole, pinned = prompt
+        request = Request(role, whole, grammar, budget, sampling.temperature, sampling.seed, pinned=pinned)
         visible = MarkFilter(tuple(self.dialect.form.decisions.values()) if role == "planner" else ())
         for part in self.engine.generate(request):
             if isinstance(part, Delta):

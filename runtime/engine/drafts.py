@@ -10,6 +10,8 @@ LONGEST_RUN = 4
 """Tokens at the end of the text that are compared with earlier ones."""
 
 _MEMORY = 0.97
+_FIRST_CHANCES = (0.2, 0.5, 0.7, 0.8)
+_FIRST_TRIES = 4.0
 
 
 class Lookup:
@@ -51,8 +53,8 @@ class Chances:
     """How often a guess was right, by the length of the run that it rests on; the latest count most."""
 
     def __init__(self) -> None:
-        self._right = [0.5 * run for run in range(1, LONGEST_RUN + 1)]
-        self._tried = [2.0] * LONGEST_RUN
+        self._right = [chance * _FIRST_TRIES for chance in _FIRST_CHANCES]
+        self._tried = [_FIRST_TRIES] * LONGEST_RUN
 
     def learn(self, run: int, right: bool) -> None:
         """Take in whether a token came as guessed."""
