@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..tools.spec import ToolCall, ToolSpec
 from .dialects import Dialect
 from .dialects.chat import wrap
-from .engine.api import Delta, Engine, Finished, Prompt, Request
+from .engine.api import Delta, Engine, Finished, Prompt, Request, merge
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
 from .grammars import caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
+from .reading import reading_tools
 from .stream import MarkFilter
-from .window import fit
+from .window import Ledger, account, fit
 
 
 class OutOfTokens(Exception):
@@ -65,10 +66,12 @@ class Roles:
         self, tools: Sequence[ToolSpec], history: list[Entry], budget: int
     ) -> Generator[Event, None, tuple[Call, ToolCall]]:
         """The caller's call, as it was written and as it is meant."""
+        prompt = yield from self._prompt("caller", tools, history)
+        offered = (*tools, *reading_tools(self.dialect, tools, history))
         finished = yield from self._write(
             "caller",
-            (yield from self._prompt("caller", tools, history)),
-            grammar=caller_grammar(self.dialect, tools, history),
+            prompt,
+            grammar=caller_grammar(self.dialect, offered, history),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
         )
@@ -96,16 +99,36 @@ class Roles:
         self, role: Role, tools: Sequence[ToolSpec], history: list[Entry]
     ) -> Generator[Event, None, tuple[Prompt, Prompt]]:
         """What a role reads, shortened to its context, and what all its prompts begin with."""
-        template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
-
-        def finish(prompt: Prompt) -> Prompt:
-            return wrap(prompt, template) if template else prompt
 
         def write(entries: Sequence[Entry]) -> Prompt:
-            return finish(self.dialect.prompt(role, tools, entries))
+            more = reading_tools(self.dialect, tools, entries)
+            return self._finish(role, self.dialect.prompt(role, tools, entries, more))
 
-        prompt = yield from fit(self.engine, role, history, write)
-        return prompt, finish(self.dialect.head(role, tools))
+        def parts(entries: Sequence[Entry]) -> Iterator[Prompt]:
+            yield from self._parts(role, tools, entries)
+            yield write(entries)
+
+        prompt = yield from fit(self.engine, role, history, write, parts)
+        return prompt, self._finish(role, self.dialect.head(role, tools))
+
+    def ledger(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Ledger:
+        """The tokens of a role's prompt, part by part."""
+        whole = self.dialect.prompt(role, tools, history, reading_tools(self.dialect, tools, history))
+        parts = [*self._parts(role, tools, history), self._finish(role, whole)]
+        return account(history, [self.engine.count(role, part) for part in parts])
+
+    def _parts(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Iterator[Prompt]:
+        """A prompt's beginnings: without the history, then with one more of its entries each time."""
+        said = self.dialect.head(role, tools)
+        yield self._finish(role, said)
+        for piece in self.dialect.pieces(role, history):
+            said = merge([*said, *piece])
+            yield self._finish(role, said)
+
+    def _finish(self, role: Role, prompt: Prompt) -> Prompt:
+        """The prompt in the model's own chat template, if the dialect wants that."""
+        template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
+        return wrap(prompt, template) if template else prompt
 
     def _write(
         self,

@@ -173,4 +173,6 @@ def _unwritable(folder: Path) -> str:
 
 
 def _cannot_be_written(folder: Path, why: str) -> str:
-    return f"{folder} cannot be written ({why}), so tool documents are evaluated at each start; free space or set UMI_HOME"
+    return (
+        f"{folder} cannot be written ({why}), so tool documents are evaluated at each start; free space or set UMI_HOME"
+    )
