@@ -24,9 +24,9 @@ class RoleUsage(BaseModel):
     """Work of one role's model.
 
     prompt: tokens of the prompts; evaluated: tokens that llama.cpp evaluated for them (the rest came from the cache);
-    generated: tokens written, of which `forced` were dictated by the grammar; drafted: tokens guessed and evaluated ahead,
-    of which `accepted` were right; seconds: time in the engine, of which `prompt_seconds` until the first token could
-    be chosen.
+    generated: tokens written, of which `forced` were dictated by the grammar; drafted: tokens guessed and evaluated
+    ahead, of which `accepted` were right; seconds: time in the engine, of which `prompt_seconds` until the first token
+    could be chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ..errors import ContextFullError
 from .engine.api import Engine, Prompt
@@ -24,8 +25,8 @@ _SHORT = 160
 class Ledger:
     """The tokens of a prompt, part by part; they add up to exactly those that are evaluated.
 
-    documents: what stands around the conversation at every step. earlier: earlier turns. turn: the current one without its
-    results. results: of the current turn. tail: the role's task after the conversation.
+    documents: what stands around the conversation at every step. earlier: earlier turns. turn: the current one
+    without its results. results: of the current turn. tail: the role's task after the conversation.
     """
 
     documents: int = 0
@@ -52,7 +53,7 @@ class Ledger:
 def account(history: Sequence[Entry], counts: Sequence[int]) -> Ledger:
     """The ledger of a history; counts: tokens of the prompt up to before each entry, after the last, and of all."""
     now = max((index for index, entry in enumerate(history) if isinstance(entry, User)), default=0)
-    sizes = [after - before for before, after in zip(counts, counts[1:], strict=False)]
+    sizes = [after - before for before, after in pairwise(counts)]
     results = sum(size for entry, size in zip(history[now:], sizes[now:], strict=False) if isinstance(entry, Result))
     current = sum(sizes[now : len(history)])
     return Ledger(counts[0], sum(sizes[:now]), current - results, results, sizes[-1])

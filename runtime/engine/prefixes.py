@@ -68,7 +68,7 @@ class Prefixes:
     def _read(self, path: Path) -> memoryview | None:
         """The state of a file that is whole; one that is not is removed."""
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 state = self._checked(file, path.stem)
         except OSError:
             return None

@@ -99,7 +99,10 @@ class Threads:
         self._tuned = tuned
 
     def rehearsal(self, seconds: Callable[[int, int], float]) -> Iterator[Callable[[], None]]:
-        """Short steps that find the counts to begin with; `seconds` times a batch of a size with some rows of scores."""
+        """Short steps that find the counts to begin with.
+
+        seconds: how long a batch of a size with the scores of its last rows takes.
+        """
         for climber, size in ((self.single, 1), (self.batch, PROMPT)):
             if self._tuned and len(climber.choices) > 1:
                 for count in climber.choices * _REHEARSALS:

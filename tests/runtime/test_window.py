@@ -15,7 +15,6 @@ from alpha_umi.runtime.reading import CHARACTERS, READ_RESULT, read_result, read
 from alpha_umi.runtime.roles import Roles, Sampling
 from alpha_umi.runtime.window import RESERVE
 from alpha_umi.tools.catalogue import Catalogue
-from alpha_umi.tools.decorator import tool
 from alpha_umi.tools.spec import ToolSpec
 
 TEMPLATE = "{{ bos_token }}{% for m in messages %}<|user|>{{ m.content }}{% endfor %}<|plan|>"
@@ -29,17 +28,6 @@ LOOK = ToolSpec(
         "additionalProperties": False,
     },
 )
-
-
-@tool
-def look(path: str) -> str:
-    """Look into a file.
-
-    path: the file
-    """
-    return "0123456789" * 300 + "the milk"
-
-
 ASKED = "find the milk in the garden"
 
 
@@ -119,7 +107,7 @@ def test_a_full_window_is_shortened_from_its_oldest_result_in_every_role(engine,
 @pytest.mark.parametrize("name", dialect_names())
 def test_the_ledger_adds_up_to_the_prompt(engine, name, role):
     roles = Roles(engine, load_dialect(name))
-    history = conversation(results=2, length=30) + [Plan("Look.", "caller")]
+    history = [*conversation(results=2, length=30), Plan("Look.", "caller")]
     ledger = roles.ledger(role, [LOOK], history)
     prompt = run(roles._prompt(role, [LOOK], history))[1][0]
     assert ledger.total == engine.count(role, prompt)
@@ -183,18 +171,19 @@ def test_a_turn_reads_on_without_asking_the_catalogue(tmp_path):
     engine = ScriptedEngine(
         {
             "planner": ["Look.<|call|>", "Read on.<|call|>", "Found.<|answer|>"],
-            "caller": ['look{"path":"list"}', 'read_result{"number":1,"start":2000}'],
+            "caller": ['read_file{"path":"list.txt"}', 'read_result{"number":1,"start":2000}'],
             "summarizer": ["The milk."],
         }
     )
-    catalogue = Catalogue(tmp_path, tmp_path / "notebook", [look])
+    (tmp_path / "list.txt").write_text("0123456789" * 350 + "the milk", encoding="utf-8")
+    catalogue = Catalogue(tmp_path, tmp_path / "notebook")
     turn = Turn(Roles(engine, load_dialect("nano")), catalogue, Approvals("none"), Limits(), [])
     try:
-        events = list(turn.run("where is the milk?"))
+        events = list(turn.run("where is the milk in list.txt?"))
     finally:
         catalogue.close()
     observed = [event for event in events if isinstance(event, ev.Observed)]
-    assert [(event.tool, event.status) for event in observed] == [("look", "ok"), (READ_RESULT, "ok")]
+    assert [(event.tool, event.status) for event in observed] == [("read_file", "ok"), (READ_RESULT, "ok")]
     assert observed[1].content == "0123456789" * 100 + ' ...[read_result {"number":1,"start":3000} reads on]'
     assert READ_RESULT not in engine.requests[1].grammar and READ_RESULT in engine.requests[3].grammar
     heads = {request.pinned for request in engine.requests if request.role != "summarizer"}
