@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from .api import ChatTemplate, Delta, Finished, Prompt, Request
 from .process import EngineProcess, Message
 
 _PATIENCE = 1.0
+_GRACE = 0.03
 _HEADER_BYTES = 24
 
 
@@ -49,6 +51,19 @@ class EngineSettings:
     cache_bytes: int = 2**30
 
 
+@dataclass(slots=True)
+class _Running:
+    """A generation, and when it was cancelled (0: it was not)."""
+
+    process: EngineProcess
+    number: int
+    cancelled: float = 0.0
+
+    def given_up(self) -> bool:
+        """Whether the process was given time enough to end a cancelled generation: what it does cannot be stopped."""
+        return self.cancelled > 0 and time.monotonic() - self.cancelled > _GRACE
+
+
 class LlamaEngine:
     """An Engine; its process starts at once and loads beside the caller's other work, and again after a crash.
 
@@ -63,23 +78,29 @@ class LlamaEngine:
         self._config = _config(roles, settings or EngineSettings())
         self._contexts: dict[Role, int] = {}
         self._turn = threading.Lock()
-        self._running: tuple[EngineProcess, int] | None = None
+        self._running: _Running | None = None
         self._closed = False
         self._process = EngineProcess(self._config)
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
         fields = asdict(request) | {"prompt": _plain(request.prompt), "pinned": _plain(request.pinned)}
+        started = time.monotonic()
+        shown = ""
         with self._exchange() as process:
             number = process.ask("generate", **fields)
-            self._running = (process, number)
+            self._running = running = _Running(process, number)
             try:
-                while "delta" in (answer := process.receive(number)):
+                while (answer := process.receive(number, running.given_up)) and "delta" in answer:
+                    shown += answer["delta"]
                     yield Delta(answer["delta"])
             except BaseException:
                 self.cancel()
                 raise
             finally:
                 self._running = None
+        if answer is None:
+            yield Finished(shown, "cancelled", RoleUsage(seconds=time.monotonic() - started))
+            return
         result = _result(answer)
         yield Finished(result.pop("text"), result.pop("reason"), RoleUsage(**result))
 
@@ -102,8 +123,8 @@ class LlamaEngine:
 
     def cancel(self) -> None:
         if running := self._running:
-            process, number = running
-            process.send({"do": "cancel", "id": number})
+            running.cancelled = running.cancelled or time.monotonic()
+            running.process.send({"do": "cancel", "id": running.number})
 
     def close(self) -> None:
         self._closed = True
@@ -119,7 +140,9 @@ class LlamaEngine:
 
     def _ask(self, action: str, **fields: Any) -> Any:
         with self._exchange() as process:
-            return _result(process.receive(process.ask(action, **fields)))
+            answer = process.receive(process.ask(action, **fields))
+            assert answer is not None, "only a generation is given up"
+            return _result(answer)
 
     @contextlib.contextmanager
     def _exchange(self) -> Iterator[EngineProcess]:

@@ -174,5 +174,6 @@ def _unwritable(folder: Path) -> str:
 
 def _cannot_be_written(folder: Path, why: str) -> str:
     return (
-        f"{folder} cannot be written ({why}), so tool documents are evaluated at each start; free space or set UMI_HOME"
+        f"{folder} cannot be written ({why}), so tool documents are evaluated anew at each start; "
+        "free space there, or set UMI_HOME to another folder"
     )

@@ -43,6 +43,7 @@ class Server:
         self._pool, self._prefixes, self._tuning = pool, prefixes, tuning
         self._flag, self._send = flag, send
         self._cancelled = 0
+        self._measuring = False
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._actions: dict[str, Callable[[Message], Any]] = {
             "generate": self._generate,
@@ -60,12 +61,15 @@ class Server:
                 self._cancelled = message["id"]
                 self._flag.set()
             else:
+                if self._measuring:
+                    self._flag.set()
                 self._inbox.put(message)
         os._exit(0)
 
     def serve(self) -> None:
         with contextlib.suppress(UmiError, Cancelled):
             self._prepare()
+        self._measuring = False
         while True:
             self._answer(self._inbox.get())
 
@@ -84,6 +88,7 @@ class Server:
         for role in self._pool.bindings:
             yield partial(self._pool.lane, role)
             yield partial(self._pool.grammars, role)
+        self._measuring = True
         for role in self._pool.bindings:
             yield from self._tuning.steps(self._pool.lane(role))
 
