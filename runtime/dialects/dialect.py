@@ -19,6 +19,7 @@ from .format import Format
 from .template import Template
 
 CUT = " ...[cut]"
+READ_ON = ' ...[cut: read_result {{"number":{number},"start":{start}}} reads on]'
 
 _ENTRY_VALUES = {
     "user": frozenset({"text"}),
@@ -53,9 +54,15 @@ class Dialect:
     def _template(self, text: str, kind: str) -> Template:
         return Template(text, self.form.control, _ENTRY_VALUES[kind])
 
-    def prompt(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
-        """What `role` reads: head with the tool documents, the history, the role's tail."""
-        return merge([*self.head(role, tools), *self.body(role, history), *self.tail(role, tools, history)])
+    def prompt(
+        self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry], more: Sequence[ToolSpec] = ()
+    ) -> Prompt:
+        """What `role` reads: head with the tool documents, the history, the role's tail.
+
+        more: tools that need no document, since the history says how to call them.
+        """
+        tail = self.tail(role, (*tools, *more), history)
+        return merge([*self.head(role, tools), *self.body(role, history), *tail])
 
     def head(self, role: Role, tools: Sequence[ToolSpec]) -> Prompt:
         """What stands before the history; the same for every step of a turn."""
@@ -64,10 +71,14 @@ class Dialect:
 
     def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
         """The history; for caller and summarizer its last plan is the one that handed over to them."""
+        return merge([segment for piece in self.pieces(role, history) for segment in piece])
+
+    def pieces(self, role: Role, history: Sequence[Entry]) -> list[Prompt]:
+        """The body entry by entry."""
         history = quoted(history) if self.form.quote else history
         hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
         last = len(history) - 1 if hands_over else -1
-        return merge([s for i, entry in enumerate(history) for s in self.entry(entry, last=i == last)])
+        return [self.entry(entry, last=i == last) for i, entry in enumerate(history)]
 
     def tail(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
         """What stands after the history."""
@@ -119,9 +130,21 @@ class Dialect:
         return merge(pieces)
 
     def shown(self, result: Result) -> str:
-        """What a model sees of a result: all of it, or its beginning with the cut marked."""
-        limit = self.form.result_characters
-        return result.text if len(result.text) <= limit else result.text[:limit] + CUT
+        """What a model sees of a result: all of it, or its beginning with the cut marked, and how to read on."""
+        if not self.cuts(result):
+            return result.text
+        limit = self._limit(result)
+        start = max(0, limit - (len(result.text) - len(result.content)))
+        mark = READ_ON.format(number=result.number, start=start) if result.number else CUT
+        return result.text[:limit] + mark
+
+    def cuts(self, result: Result) -> bool:
+        """Whether a model sees only the beginning of a result."""
+        return len(result.text) > self._limit(result)
+
+    def _limit(self, result: Result) -> int:
+        most = self.form.result_characters
+        return most if result.shown is None else min(result.shown, most)
 
     def read_plan(self, text: str, allowed: Collection[Decision]) -> Plan:
         """Rationale and decision of a planner's output, cut at the first mark of an `allowed` decision.

@@ -15,6 +15,7 @@ from ...convert.seal import check_stored
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
+from .identity import identity
 from .library import Log, repacking_is_safe
 from .vocabulary import Vocabulary
 
@@ -35,6 +36,7 @@ class Model:
         self.log = log
         self._adapters: dict[Path, Any] = {}
         check_stored(path)
+        self.identity = identity(path)
         keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
         log.forget()
         params = lib.llama_model_default_params()
