@@ -23,7 +23,7 @@ from .dialects import load_dialect
 from .engine.api import Engine
 from .history import Entry, entries
 from .loop import Turn
-from .models import open_engine, sampling
+from .models import dialect_name, open_engine, sampling
 from .paths import Paths
 from .roles import Roles
 from .settings import Settings
@@ -68,9 +68,9 @@ class Agent:
         self.session = session
         approve = approve or self.settings.approve
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
-        dialect = load_dialect(self.trio.dialect)
+        dialect = load_dialect(dialect_name(self.trio, self.settings.engine))
         self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
-        self.engine = engine or open_engine(self.trio, self.settings.engine)
+        self.engine = engine or open_engine(self.trio, self.settings.engine, self.paths.engine_cache)
         self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []
         self._turn: Turn | None = None
