@@ -67,7 +67,7 @@ class Costs:
         """Seconds and sizes; a split must save a tenth, since measuring is not that exact."""
         key = (size, rows)
         if key not in self._splits:
-            best = (self.of(size, rows), (size,))
+            best: tuple[float, tuple[int, ...]] = (self.of(size, rows), (size,))
             for last in range(max(rows, 1), size):
                 before, sizes = self._split(size - last, 0)
                 if (total := before + self.of(last, rows)) < best[0] * _GAIN:
