@@ -82,6 +82,12 @@ class Lane:
             raise EngineError(f"llama.cpp refused the adapter {path} for {self.model.path}.")
 
     @property
+    def takes_back(self) -> bool:
+        """Whether single tokens can be taken back: a recurrent state can only be begun anew."""
+        pointer = self.model.pointer
+        return not (lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
+
+    @property
     def room(self) -> int:
         """Tokens that can still be evaluated."""
         return self.context - len(self.cached)
@@ -136,7 +142,7 @@ class Lane:
             self.threads.ran(len(tokens), time.perf_counter() - started)
             self.cached += tokens
             return
-        lib.llama_memory_seq_rm(self._memory, 0, len(self.cached), -1)
+        self._keep(len(self.cached))
         if status == _ABORTED:
             raise Cancelled
         raise EngineError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")

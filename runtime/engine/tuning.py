@@ -36,7 +36,12 @@ class Tuning:
             lane.costs = costs
 
     def steps(self, lane: Lane) -> Iterator[Callable[[], None]]:
-        """What is left to find out with a lane, in steps of one evaluation, so that a request need not wait."""
+        """What is left to find out with a lane, in steps of one evaluation, so that a request need not wait.
+
+        Nothing for a model whose tokens cannot be taken back: it could not be guessed for.
+        """
+        if not lane.takes_back:
+            return
         identity = lane.model.identity
         if not self._rehearsed and lane.room >= PROMPT:
             self._rehearsed = True
