@@ -20,6 +20,9 @@ SHIPPED = Path(__file__).resolve().parent.parent / "models"
 
 FILE_NAME = "trio.toml"
 
+DIALECTS = ("nano", "paper", "chat")
+"""The dialects that the runtime has."""
+
 
 class RoleBinding(BaseModel):
     """What a role runs on, and how it generates.
@@ -97,7 +100,7 @@ def read_trio(folder: Path) -> Trio:
     try:
         trio = Trio.model_validate(data, context=folder.resolve())
     except ValidationError as error:
-        raise TrioError(f"{file}: {_sentence(error)}") from error
+        raise TrioError(f"{file}: {first_fault(error)}") from error
     for path in trio.files:
         if not path.is_file():
             raise ModelFileError(f"{file} names {path}, which does not exist: put the file there or correct the name")
@@ -148,7 +151,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise TrioError(f"{file} is not sound TOML: {error}") from error
 
 
-def _sentence(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
     """The first complaint, with the place it is about."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")

@@ -70,7 +70,7 @@ class Agent:
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
         dialect = load_dialect(dialect_name(self.trio, self.settings.engine))
         self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
-        self.engine = engine or open_engine(self.trio, self.settings.engine)
+        self.engine = engine or open_engine(self.trio, self.settings.engine, self.paths.engine_cache)
         self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []
         self._turn: Turn | None = None

@@ -53,10 +53,10 @@ def examine(paths: Paths, *, models: bool = False) -> Iterator[Finding]:
     trio = _trio(settings.trio, paths)
     if isinstance(trio, Finding):
         yield trio
-        yield from _engine(None, settings, models)
+        yield from _engine(None, settings, paths, models)
         return
     yield Finding("trio", True, f"{trio.name}, dialect {trio.dialect}")
-    yield from _engine(trio, settings, models)
+    yield from _engine(trio, settings, paths, models)
 
 
 def plan_for(paths: Paths, machine: Path) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _trio(name: str, paths: Paths) -> Trio | Finding:
         return Finding("trio", False, f"{error}; own trios go into {paths.trio_folders[0]}")
 
 
-def _engine(trio: Trio | None, settings: Settings, models: bool) -> Iterator[Finding]:
+def _engine(trio: Trio | None, settings: Settings, paths: Paths, models: bool) -> Iterator[Finding]:
     """What the engine says of itself; its process loads the trio's models for that."""
     from .engine.llama import LlamaEngine
     from .models import open_llama, open_remote
@@ -128,14 +128,14 @@ def _engine(trio: Trio | None, settings: Settings, models: bool) -> Iterator[Fin
             with open_remote(settings.engine) as remote:
                 facts = remote.describe()
         else:
-            with open_llama(trio, settings.engine) if trio else LlamaEngine({}) as engine:
+            with open_llama(trio, settings.engine, paths.engine_cache) if trio else LlamaEngine({}) as engine:
                 facts = engine.describe()
                 facts += engine.memory() if models and trio else []
     except UmiError as error:
         yield Finding("engine", False, str(error))
         return
     for fact in facts:
-        yield Finding(fact["kind"], True, _fact(fact))
+        yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
 
 
 def _fact(fact: dict[str, Any]) -> str:
@@ -154,6 +154,8 @@ def _fact(fact: dict[str, Any]) -> str:
             return f"{fact['role']}: {fact['url']} ({fact['api']}) with {', '.join(fact['models']) or 'no models'}"
         case "process":
             return f"{_size(fact['bytes'])} in all, with Python and llama.cpp"
+        case "cache":
+            return fact["problem"] or f"{fact['path']} ({fact['files']} files, {_size(fact['bytes'])})"
     return str(fact["text"])
 
 

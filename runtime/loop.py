@@ -15,8 +15,9 @@ from ..tools.spec import Observation, ToolCall
 from . import events as ev
 from .approval import Approvals
 from .bounds import Bounds
-from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User
+from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User, next_number
 from .limits import Limits
+from .reading import READ_RESULT, read_result
 from .roles import Cancelled, OutOfTokens, Roles
 
 _NO_CALL: tuple[Decision, ...] = ("conclusion", "give up")
@@ -105,17 +106,18 @@ class Turn:
         self._history.append(Call(written.tool, written.arguments))
         yield ev.CallProposed(tool=call.tool, arguments=call.arguments, text=written.arguments)
         observation = yield from self._observe(call)
-        self._history.append(Result(observation.status, observation.content))
+        self._history.append(Result(observation.status, observation.content, next_number(self._history)))
         yield ev.Observed(tool=call.tool, **observation.model_dump())
 
     def _observe(self, call: ToolCall) -> Generator[ev.Event, None, Observation]:
         if self._bounds.repeats(call):
             return self._repeated(call)
-        refusal = yield from self._refusal(call)
+        reads_on = call.tool == READ_RESULT and all(tool.name != READ_RESULT for tool in self._tools)
+        refusal = None if reads_on else (yield from self._refusal(call))
         if refusal is not None:
             return refusal
         yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
-        observation = self._catalogue.call(call)
+        observation = read_result(self._history, call.arguments) if reads_on else self._catalogue.call(call)
         self._bounds.made(call, observation)
         if observation.cut:
             detail = f"the result of {call.tool} was cut: {observation.size} characters in all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..convert.trio import Trio
@@ -30,17 +31,21 @@ def dialect_name(trio: Trio, settings: EngineSettings) -> str:
     return settings.server.dialect if settings.kind == "server" else trio.dialect
 
 
-def open_engine(trio: Trio, settings: EngineSettings) -> Engine:
-    """What runs the trio's roles: llama.cpp, which loads in a process of its own while this returns, or servers."""
-    return open_remote(settings) if settings.kind == "server" else open_llama(trio, settings)
+def open_engine(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> Engine:
+    """What runs the trio's roles: llama.cpp, which loads in a process of its own while this returns, or servers.
+
+    cache: folder for what llama.cpp had better keep for the next start.
+    """
+    return open_remote(settings) if settings.kind == "server" else open_llama(trio, settings, cache)
 
 
-def open_llama(trio: Trio, settings: EngineSettings) -> LlamaEngine:
-    """llama.cpp on the trio's files."""
+def open_llama(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> LlamaEngine:
+    """llama.cpp on the trio's files; `cache` as in `open_engine`."""
     from .engine import llama
 
     threads = None if settings.threads == "auto" else settings.threads
-    return llama.LlamaEngine(role_models(trio, settings), llama.EngineSettings(settings.n_gpu_layers, threads))
+    engine = llama.EngineSettings(settings.n_gpu_layers, threads, cache, settings.cache * 2**20)
+    return llama.LlamaEngine(role_models(trio, settings), engine)
 
 
 def open_remote(settings: EngineSettings) -> RemoteEngine:

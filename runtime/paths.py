@@ -48,6 +48,16 @@ class Paths:
         return self.data / "sessions.db"
 
     @property
+    def models(self) -> Path:
+        """The folder of the model store."""
+        return self.data / "models"
+
+    @property
+    def engine_cache(self) -> Path:
+        """What the engine has evaluated and measured, for the next start."""
+        return self.state / "engine"
+
+    @property
     def trio_folders(self) -> tuple[Path, ...]:
         """Where trios are looked for, in this order: the user's own, then those that come with the package."""
         return (self.data / "trios", _PACKAGE / "models")

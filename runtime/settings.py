@@ -77,6 +77,7 @@ class EngineSettings(BaseModel):
     context: Literal["auto"] | Count = Field(
         "auto", description="tokens per role: `auto` (as the trio or the server says) or a number"
     )
+    cache: int = Field(1024, ge=0, description="MiB of disk for evaluated tool documents; 0 keeps none")
     server: ServerSettings = ServerSettings()
 
 

@@ -44,6 +44,7 @@ class Request:
     free text, which ends at an end-of-generation token or at a string of `stop` (not part of the output).
     structure: the same as JSON, for engines that cannot pass on a grammar.
     max_tokens: upper bound on generated tokens. temperature: 0 is greedy; `seed` counts above 0 only.
+    pinned: what prompts of this kind begin with, so that an engine may keep its evaluation for the next start.
     """
 
     role: Role
@@ -54,6 +55,7 @@ class Request:
     seed: int = 0
     stop: tuple[str, ...] = ()
     structure: Structure | None = None
+    pinned: Prompt = ()
 
     def __post_init__(self) -> None:
         if self.grammar is not None and self.stop:

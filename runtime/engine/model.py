@@ -11,9 +11,11 @@ from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
+from ...convert.seal import check_stored
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
+from .identity import identity
 from .library import Log, repacking_is_safe
 from .vocabulary import Vocabulary
 
@@ -33,6 +35,8 @@ class Model:
         self.path = path
         self.log = log
         self._adapters: dict[Path, Any] = {}
+        check_stored(path)
+        self.identity = identity(path)
         keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
         log.forget()
         params = lib.llama_model_default_params()
@@ -60,6 +64,7 @@ class Model:
     def adapter(self, path: Path) -> Any:
         """The LoRA adapter of a file, loaded once."""
         if path not in self._adapters:
+            check_stored(path)
             self.log.forget()
             pointer = lib.llama_adapter_lora_init(self.pointer, os.fsencode(path))
             if not pointer:

@@ -19,6 +19,7 @@ from .model import Model, Offload
 from .offload.needs import Binding as Binding
 from .offload.needs import read_needs
 from .offload.plan import Placement, fewer, plan
+from .threads import Threads
 
 Made = TypeVar("Made")
 
@@ -31,7 +32,7 @@ class Pool:
     ) -> None:
         self.bindings = bindings
         self._gpu_layers = gpu_layers
-        self._threads = threads or library.default_threads()
+        self._threads = Threads(threads or library.default_threads(), tuned=threads is None)
         self._flag, self._log = flag, log
         self._models: dict[Path, Model] = {}
         self._lanes: dict[str, Lane] = {}
@@ -111,7 +112,7 @@ class Pool:
             roles = [lane.role for lane in placement.need.lanes]
             facts.append(
                 self.model(roles[0]).describe()
-                | {"roles": roles, "gpu_layers": self._placements[path].layers, "threads": self._threads}
+                | {"roles": roles, "gpu_layers": self._placements[path].layers, "threads": self._threads.most}
             )
         return facts
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoints import LLAMA3_ROPE
 from conftest import MakeCheckpoint
-from test_reference import LLAMA3_ROPE
 
-from alpha_umi.convert import gguf_writer, verify
+from alpha_umi.convert import checkpoint, gguf_writer
 from alpha_umi.convert.conversion import Report, convert_checkpoint
 from alpha_umi.convert.gguf_reader import read_header
 from alpha_umi.errors import ModelFileError, StorageError
@@ -93,7 +93,7 @@ def test_conversion_is_deterministic(make_checkpoint: MakeCheckpoint, tmp_path: 
 
 def test_narrow_rows_become_f16_and_are_reported(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     report = convert(make_checkpoint("qwen2", intermediate_size=48), tmp_path / "model.gguf", "q8_0")
-    assert report.fallbacks == ("model.layers.0.mlp.down_proj.weight", "model.layers.1.mlp.down_proj.weight")
+    assert report.fallbacks == ("blk.0.ffn_down.weight", "blk.1.ffn_down.weight")
     assert report.proof is not None and report.proof.types["F16"] == 2
 
 
@@ -108,8 +108,7 @@ def test_stored_tied_output_must_equal_the_embedding(copy_checkpoint: MakeCheckp
 def test_wrong_order_of_rotary_pairs_fails_the_proof(
     make_checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (gguf_writer, verify):
-        monkeypatch.setattr(module, "arrange", lambda _name, values, _config: values)
+    monkeypatch.setattr(checkpoint, "row_order", lambda _name, _config: None)
     with pytest.raises(ModelFileError, match="computes other logits"):
         convert(make_checkpoint("llama"), tmp_path / "model.gguf", "q8_0")
     assert list(tmp_path.iterdir()) == []

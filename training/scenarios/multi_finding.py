@@ -6,7 +6,6 @@ import random
 
 from . import slots
 from .core import Scenario
-from .files import shorten
 from .steps import Seen, Told, course, lines, paths, step, then
 from .wording import pick
 
@@ -71,7 +70,7 @@ def list_first(rng: random.Random) -> Scenario:
     def finish(seen: Seen) -> Told:
         listed, text = seen
         first = _names(listed)[0]
-        return f"The files are {', '.join(_names(listed))}. {first} says:\n{shorten(text)}", (first,)
+        return f"The files are {', '.join(_names(listed))}. {first} says:\n{text}", (first,)
 
     return course(rng, wording, {}, steps, finish, files={name: lines(rng, 3) for name in names}, clutter=False)
 
@@ -118,7 +117,7 @@ def search_open(rng: random.Random) -> Scenario:
     def finish(seen: Seen) -> Told:
         found, text = seen
         name = found.split(":")[0]
-        return f"{name} mentions {query}:\n{shorten(text)}", (name, query)
+        return f"{name} mentions {query}:\n{text}", (name, query)
 
     return course(rng, wording, {"query": query}, steps, finish, files=_mentioning(rng, query, 1), clutter=False)
 
