@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.util import decode_source
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,12 +17,14 @@ from .decorator import ArgumentsError, Tool
 from .observations import observed
 from .schema import check_schema
 from .spec import Observation, ToolCall, ToolSpec
-from .worker.client import Worker
-from .worker.grants import check_grants, resolve
-from .worker.job import Job, Source
+from .worker.grants import check_grants, kind, resolve
+from .worker.job import Grants, Job, Level, Source
+from .worker.levels import SandboxState
 from .worker.limits import Limits
+from .worker.sandbox import Sandbox
 
-_LIBRARIES = ("psutil", "sqlite_utils", "pint")
+_LIBRARIES = {"pure": ("pint",), "read": ("psutil",), "write": ("sqlite_utils",)}
+_VARIABLES = ("LANG", "TZ")
 _LIMITS = Limits()
 
 
@@ -28,12 +32,22 @@ class Catalogue:
     """Named tools that work in one workspace; calls run one at a time in a confined process.
 
     workspace: the folder that tools see. notebook: the folder of notes and tasks, made if it is missing.
-    tools: None means all built-in ones. Raises UsageError for a workspace that is no folder, ToolSpecError for a tool
-    that cannot be offered. Close it, or use it as a context manager: the process ends with it.
+    tools: None means all built-in ones. private: folders of alpha-umi that stay closed inside the workspace.
+    unsafe: run tools unconfined. levels: the levels of confinement to choose from, the strongest first, instead of all
+    that this machine seems to have. Raises UsageError for a workspace that is no folder, ToolSpecError for a tool
+    that cannot be offered. Close it, or use it as a context manager: the processes end with it.
     """
 
     def __init__(
-        self, workspace: Path, notebook: Path, tools: Iterable[Tool] | None = None, limits: Limits = _LIMITS
+        self,
+        workspace: Path,
+        notebook: Path,
+        tools: Iterable[Tool] | None = None,
+        limits: Limits = _LIMITS,
+        *,
+        private: Iterable[Path] = (),
+        unsafe: bool = False,
+        levels: Sequence[Level] | None = None,
     ) -> None:
         self._workspace = _usable(workspace)
         self._notebook = notebook.absolute()
@@ -42,8 +56,12 @@ class Catalogue:
         self._sources: dict[str, Source] = {}
         for tool in _builtin() if tools is None else tools:
             self.register(tool)
-        own = [source.module for source in self._sources.values() if source.module]
-        self._worker = Worker([*dict.fromkeys(own), *_LIBRARIES] if own else ())
+        self._sandbox = Sandbox(self._workspace, self._modules(), private, unsafe=unsafe, tried=levels)
+
+    @property
+    def sandbox(self) -> SandboxState:
+        """How strongly tools are confined; found out when it is first asked for, which takes a moment."""
+        return self._sandbox.state
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -67,8 +85,9 @@ class Catalogue:
         return self._tools[name]
 
     def start(self) -> None:
-        """Start the process that runs the tools now, in the background, instead of with the first call."""
-        self._worker.start()
+        """Start the processes that run the tools now, in the background, instead of with the first calls."""
+        self._make_notebook()
+        self._sandbox.start(self._grants(tool) for tool in self._tools.values())
 
     def call(self, call: ToolCall) -> Observation:
         """Run a call to its end. Faults of the model or the tool are observations.
@@ -81,11 +100,11 @@ class Catalogue:
 
     def cancel(self) -> None:
         """End the running call, from any thread; its observation is `killed` with the content "cancelled"."""
-        self._worker.cancel()
+        self._sandbox.cancel()
 
     def close(self) -> None:
-        """End the process that runs the tools; idempotent."""
-        self._worker.close()
+        """End the processes that run the tools; idempotent."""
+        self._sandbox.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,10 +126,24 @@ class Catalogue:
         except ArgumentsError as error:
             return observed("invalid", str(error), most)
         try:
-            self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_notebook()
         except OSError as error:
             return observed("error", f"the folder {self._notebook} cannot be made: {error.strerror}", most)
-        return self._worker.run(self._job(tool, call))
+        return self._sandbox.run(self._job(tool, call))
+
+    def _make_notebook(self) -> None:
+        self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _grants(self, tool: Tool) -> Grants:
+        return resolve(tool.spec, self._workspace, self._notebook)
+
+    def _modules(self) -> dict[str, list[str]]:
+        """For each kind of grants the modules of the built-in tools that need them, and their libraries."""
+        found: dict[str, list[str]] = {}
+        for tool in self._tools.values():
+            if module := self._sources[tool.spec.name].module:
+                found.setdefault(kind(self._grants(tool)), []).append(module)
+        return {name: [*dict.fromkeys(modules), *_LIBRARIES[name]] for name, modules in found.items()}
 
     def _job(self, tool: Tool, call: ToolCall) -> Job:
         return Job(
@@ -118,8 +151,10 @@ class Catalogue:
             arguments=call.arguments,
             workspace=self._workspace,
             notebook=self._notebook,
-            grants=resolve(tool.spec, self._workspace, self._notebook),
+            grants=self._grants(tool),
             limits=self._limits,
+            level="0",
+            environment=_environment(),
         )
 
     def _unknown(self, name: str) -> str:
@@ -143,6 +178,10 @@ def _usable(workspace: Path) -> Path:
     return folder
 
 
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+
+
 def _builtin() -> tuple[Tool, ...]:
     from .builtin import builtin_tools
 
@@ -162,4 +201,4 @@ def _source(tool: Tool) -> Source:
     file = Path(function.__code__.co_filename)
     if not file.is_file():
         raise ToolSpecError(f"the tool `{name}` must be in a file, so that the process that runs it can load it")
-    return Source(name=name, file=file.resolve())
+    return Source(name=name, file=file.resolve(), text=decode_source(file.read_bytes()))
