@@ -21,7 +21,7 @@ class ToolContext:
 
     workspace: the only folder of the user that is reachable; relative paths start here.
     notebook: the folder of notes and tasks, shared by all sessions.
-    protected, hidden: what in it may be read only, and what is not to be looked at.
+    protected, hidden: what in it may be read only, and what is not to be looked at. turn: what the call belongs to.
     connections: for each network address that the user granted, the descriptor of a socket connected to it.
     """
 
@@ -30,6 +30,7 @@ class ToolContext:
     connections: Mapping[str, int] = field(default_factory=dict)
     protected: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    turn: str = ""
 
     def connection(self, address: str) -> socket.socket:
         """The socket that is connected to `address`, such as `127.0.0.1:8080`; ToolFailure if it was not granted.
