@@ -70,7 +70,8 @@ def call(context: click.Context, name: str, arguments: str, workspace: Path) -> 
 
 
 def _catalogue(context: click.Context, workspace: Path = Path()) -> Catalogue:
-    return Catalogue(workspace, context.obj.notebook)
+    catalogue: Catalogue = context.obj.open_catalogue(workspace)
+    return catalogue
 
 
 def _known(catalogue: Catalogue, name: str) -> Tool:
