@@ -43,7 +43,7 @@ class Agent:
     settings' one, usually the current folder, unless given. approve: what happens to
     calls that need a yes: `all` allows, `none` refuses, `ask` refuses too unless a function is given instead, which is
     asked. session: where every event is stored before the next step; without one the agent remembers the turns itself.
-    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools.
+    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools and those that the user added.
 
     Raises ConfigError, TrioError, ModelFileError, ToolSpecError. Models are loaded in a process of their own while
     the constructor returns. One turn at a time; `cancel` may be called from any thread. A context manager.
@@ -69,7 +69,8 @@ class Agent:
         approve = approve or self.settings.approve
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
         dialect = load_dialect(self.trio.dialect)
-        self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
+        added = self.paths.config if tools is None else None
+        self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools, added=added)
         self.engine = engine or open_engine(self.trio, self.settings.engine)
         self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []

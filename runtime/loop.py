@@ -11,12 +11,13 @@ from itertools import count
 
 from ..errors import ContextFullError, UmiError
 from ..tools.catalogue import Catalogue
-from ..tools.spec import Observation, ToolCall
+from ..tools.spec import Observation, ToolCall, ToolSpec
 from . import events as ev
 from .approval import Approvals
 from .bounds import Bounds
 from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User
 from .limits import Limits
+from .offer import offer
 from .roles import Cancelled, OutOfTokens, Roles
 
 _NO_CALL: tuple[Decision, ...] = ("conclusion", "give up")
@@ -34,7 +35,7 @@ class Turn:
     ) -> None:
         self._roles = roles
         self._catalogue = catalogue
-        self._tools = catalogue.specs
+        self._tools: tuple[ToolSpec, ...] = ()
         self._approvals = approvals
         self._limits = limits
         self._history = history
@@ -55,7 +56,12 @@ class Turn:
         self._catalogue.cancel()
 
     def _guarded(self, instruction: str) -> Iterator[ev.Event]:
-        yield ev.TurnStarted(instruction=instruction, tools=tuple(tool.name for tool in self._tools))
+        self._tools = self._offered(instruction)
+        names, refused = tuple(tool.name for tool in self._tools), self._catalogue.refused
+        yield ev.TurnStarted(instruction=instruction, tools=names, refused=refused)
+        if len(names) < (registered := len(self._catalogue.specs)):
+            detail = f"{len(names)} of {registered} tools fit and are offered: {', '.join(names)}"
+            yield ev.LimitReached(limit="context", detail=detail)
         self._history.append(User(instruction))
         try:
             with closing(self._steps()) as steps:
@@ -78,6 +84,13 @@ class Turn:
             yield self._stopped(str(error))
         except UmiError as error:
             yield self._finished("failed", reason=str(error))
+
+    def _offered(self, instruction: str) -> tuple[ToolSpec, ...]:
+        """The tools of this turn; what keeps the engine from counting is met again, and told, by the planner."""
+        try:
+            return offer(self._catalogue, self._roles.fits, instruction, self._history)
+        except UmiError:
+            return self._catalogue.specs
 
     def _steps(self) -> Generator[ev.Event, None, None]:
         for step in count(1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import signal
@@ -52,7 +53,7 @@ def _detach(channel: int) -> int:
 def _observe(job: Job, scratch: Path) -> Observation:
     most = job.limits.result_chars
     try:
-        source = job.source.file.read_bytes() if job.source.file else b""
+        source = _text(job.source)
         confine(job, scratch)
         result = _run(job, source)
     except SandboxError as error:
@@ -66,6 +67,13 @@ def _observe(job: Job, scratch: Path) -> Observation:
     except BaseException as error:
         return observed("error", as_text(f"{type(error).__name__}: {error}".removesuffix(": ")), most)
     return _written(result, most)
+
+
+def _text(source: Source) -> bytes:
+    text = source.file.read_bytes() if source.file else b""
+    if source.sha256 is not None and hashlib.sha256(text).hexdigest() != source.sha256:
+        raise SandboxError(f"{source.file} was changed after it was accepted; accept it again with `umi tools add`")
+    return text
 
 
 def _run(job: Job, source: bytes) -> Any:

@@ -17,11 +17,12 @@ class _Message(BaseModel):
 
 
 class Source(_Message):
-    """Where a tool's function is: in a module of this package, or in a user's file."""
+    """Where a tool's function is: in a module of this package, or in a user's file, whose bytes `sha256` may pin."""
 
     name: str
     module: str | None = None
     file: Path | None = None
+    sha256: str | None = None
 
 
 class Grants(_Message):
