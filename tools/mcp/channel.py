@@ -141,15 +141,17 @@ async def opened(program: Program, channel: Channel) -> AsyncIterator[Streams]:
     pipe = asyncio.StreamWriter(writing, protocol, None, loop)
     inbox, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     said, outbox = anyio.create_memory_object_stream[SessionMessage](0)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(channel.read, lines, inbox)
-        tasks.start_soon(channel.listen, errors)
-        tasks.start_soon(channel.write, outbox, pipe)
-        try:
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(channel.read, lines, inbox)
+            tasks.start_soon(channel.listen, errors)
+            tasks.start_soon(channel.write, outbox, pipe)
             yield heard, said
-        finally:
             tasks.cancel_scope.cancel()
-            for stream in (inbox, heard, said, outbox):
-                stream.close()
-            for transport in (writing, reading, hearing):
-                transport.close()
+    finally:
+        for stream in (inbox, heard, said, outbox):
+            stream.close()
+        for transport in (writing, reading, hearing):
+            transport.close()
+        with anyio.CancelScope(shield=True):
+            await asyncio.sleep(0)
