@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from importlib.util import decode_source
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ToolSpecError, UsageError
+from .added import Added
 from .decorator import ArgumentsError, Tool
 from .given import GivenTool
-from .mcp.box import start_server
-from .mcp.registry import McpServers
-from .mcp.server import Server
+from .mcp.box import starter
 from .observations import observed
-from .own.registry import OwnTools
 from .retrieval import Index
 from .schema import check_schema
 from .spec import Observation, ToolCall, ToolSpec
 from .values import compact_json
-from .worker.client import Worker
-from .worker.grants import check_grants, resolve
-from .worker.job import Job, Source
+from .worker.grants import check_grants, kind, resolve
+from .worker.job import Grants, Job, Level, Source
+from .worker.levels import SandboxState
 from .worker.limits import Limits
+from .worker.sandbox import Sandbox
 
-_LIBRARIES = ("psutil", "sqlite_utils", "pint")
+_LIBRARIES = {"pure": ("pint",), "read": ("psutil",), "write": ("sqlite_utils",)}
+_VARIABLES = ("LANG", "TZ")
 _LIMITS = Limits()
 _ARGUMENTS = 1024 * 1024
 
@@ -37,9 +39,10 @@ class Catalogue:
 
     workspace: the folder that tools see. notebook: the folder of notes and tasks, made if it is missing.
     tools: None means all built-in ones. added: the folder where the user's own tools and servers are registered; None
-    offers none of them. refused: those that are not offered now, with the reason. Raises UsageError for a workspace
-    that is no folder, ToolSpecError for a tool that cannot be offered. Close it, or use it as a context manager: the
-    processes end with it.
+    offers none of them. refused: those of them that are not offered now, with the reason. private: folders of alpha-umi that stay closed inside the workspace.
+    unsafe: run tools unconfined. levels: the levels of confinement to choose from, the strongest first, instead of all
+    that this machine seems to have. Raises UsageError for a workspace that is no folder, ToolSpecError for a tool
+    that cannot be offered. Close it, or use it as a context manager: the processes end with it.
     """
 
     def __init__(
@@ -48,6 +51,10 @@ class Catalogue:
         notebook: Path,
         tools: Iterable[Tool] | None = None,
         limits: Limits = _LIMITS,
+        *,
+        private: Iterable[Path] = (),
+        unsafe: bool = False,
+        levels: Sequence[Level] | None = None,
         added: Path | None = None,
     ) -> None:
         self._workspace = _usable(workspace)
@@ -56,16 +63,18 @@ class Catalogue:
         self.refused: dict[str, str] = {}
         self._tools: dict[str, Tool | GivenTool] = {}
         self._sources: dict[str, Source] = {}
-        self._servers: list[Server] = []
-        self._remote: dict[str, tuple[Server, str]] = {}
+        self._added: Added | None = None
         self._index: Index | None = None
         for tool in _builtin() if tools is None else tools:
             self.register(tool)
+        self._sandbox = Sandbox(self._workspace, self._modules(), private, unsafe=unsafe, tried=levels)
         if added is not None:
-            self._add_own(added)
-            self._add_servers(added)
-        own = [source.module for source in self._sources.values() if source.module]
-        self._worker = Worker([*dict.fromkeys(own), *_LIBRARIES] if own else ())
+            self._add(added, private)
+
+    @property
+    def sandbox(self) -> SandboxState:
+        """How strongly tools are confined; found out when it is first asked for, which takes a moment."""
+        return self._sandbox.state
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -74,9 +83,13 @@ class Catalogue:
 
     def register(self, tool: Tool) -> None:
         """Offer a tool; raises ToolSpecError if its name is taken or it cannot be enforced, confined or found again."""
-        self._check(tool.spec)
-        self._sources[tool.spec.name] = _source(tool)
-        self._tools[tool.spec.name] = tool
+        name = tool.spec.name
+        if name in self._tools:
+            raise ToolSpecError(f"there is already a tool called `{name}`; give the new one another name")
+        check_schema(tool.spec)
+        check_grants(tool.spec)
+        self._sources[name] = _source(tool)
+        self._tools[name] = tool
         self._forget_index()
 
     def offer(self, instruction: str, room: int | None = None, kept: Collection[str] = ()) -> tuple[ToolSpec, ...]:
@@ -102,8 +115,9 @@ class Catalogue:
         return self._tools[name]
 
     def start(self) -> None:
-        """Start the process that runs the tools now, in the background, instead of with the first call."""
-        self._worker.start()
+        """Start the processes that run the tools now, in the background, instead of with the first calls."""
+        self._make_notebook()
+        self._sandbox.start(self._grants(self._tools[name]) for name in self._sources)
 
     def call(self, call: ToolCall) -> Observation:
         """Run a call to its end. Faults of the model or the tool are observations.
@@ -116,15 +130,15 @@ class Catalogue:
 
     def cancel(self) -> None:
         """End the running call, from any thread; its observation is `killed` with the content "cancelled"."""
-        self._worker.cancel()
-        for server in self._servers:
-            server.cancel()
+        self._sandbox.cancel()
+        if self._added is not None:
+            self._added.cancel()
 
     def close(self) -> None:
         """End the processes that run the tools; idempotent."""
-        self._worker.close()
-        for server in self._servers:
-            server.close()
+        self._sandbox.close()
+        if self._added is not None:
+            self._added.close()
         self._forget_index()
 
     def __enter__(self) -> Self:
@@ -146,50 +160,44 @@ class Catalogue:
             _check_arguments(tool, call.arguments)
         except ArgumentsError as error:
             return observed("invalid", str(error), most)
-        if call.tool in self._remote:
-            server, name = self._remote[call.tool]
-            return server.call(name, call.arguments, self._limits)
+        if self._added is not None and (fault := self._added.fault(call.tool)):
+            return observed("denied", fault, most)
+        if self._added is not None and call.tool not in self._sources:
+            return self._added.call(call, self._limits)
         try:
-            self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_notebook()
         except OSError as error:
             return observed("error", f"the folder {self._notebook} cannot be made: {error.strerror}", most)
-        return self._worker.run(self._job(tool, call))
+        return self._sandbox.run(self._job(tool, call))
 
-    def _check(self, spec: ToolSpec) -> None:
-        if spec.name in self._tools:
-            raise ToolSpecError(f"there is already a tool called `{spec.name}`; give the new one another name")
-        check_schema(spec)
-        check_grants(spec)
+    def _make_notebook(self) -> None:
+        self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _add(self, folder: Path, private: Iterable[Path]) -> None:
+        """Offer what the user added, as far as it can be."""
+        start = starter(lambda: self._sandbox.state, self._notebook, private, self._limits)
+        self._added = added = Added(folder, self._tools.keys(), self._workspace, start)
+        self.refused = added.refused
+        for tool in added.tools:
+            self._tools[tool.spec.name] = tool
+            if source := added.source(tool.spec.name):
+                self._sources[tool.spec.name] = source
 
     def _forget_index(self) -> None:
         if self._index is not None:
             self._index.close()
             self._index = None
 
-    def _add_own(self, folder: Path) -> None:
-        """Offer the user's own tools whose files are as they were accepted."""
-        for own in OwnTools(folder).files():
-            fault = own.fault()
-            for spec in own.tools:
-                try:
-                    if fault:
-                        raise ToolSpecError(fault)
-                    self._check(spec)
-                except ToolSpecError as error:
-                    self.refused[spec.name] = str(error)
-                    continue
-                self._sources[spec.name] = Source(name=spec.name, file=own.file, sha256=own.sha256)
-                self._tools[spec.name] = GivenTool(spec)
+    def _grants(self, tool: Tool | GivenTool) -> Grants:
+        return resolve(tool.spec, self._workspace, self._notebook)
 
-    def _add_servers(self, folder: Path) -> None:
-        """Offer the tools of the accepted servers; none is started before one of them is called."""
-        for entry in McpServers(folder).entries():
-            server = Server(entry, self._workspace, start_server)
-            self._servers.append(server)
-            self.refused |= server.refused
-            for name, spec in server.specs.items():
-                self._tools[spec.name] = GivenTool(spec)
-                self._remote[spec.name] = (server, name)
+    def _modules(self) -> dict[str, list[str]]:
+        """For each kind of grants the modules of the built-in tools that need them, and their libraries."""
+        found: dict[str, list[str]] = {}
+        for tool in self._tools.values():
+            if module := self._sources[tool.spec.name].module:
+                found.setdefault(kind(self._grants(tool)), []).append(module)
+        return {name: [*dict.fromkeys(modules), *_LIBRARIES[name]] for name, modules in found.items()}
 
     def _job(self, tool: Tool | GivenTool, call: ToolCall) -> Job:
         return Job(
@@ -197,8 +205,10 @@ class Catalogue:
             arguments=call.arguments,
             workspace=self._workspace,
             notebook=self._notebook,
-            grants=resolve(tool.spec, self._workspace, self._notebook),
+            grants=self._grants(tool),
             limits=self._limits,
+            level="0",
+            environment=_environment(),
         )
 
     def _unknown(self, name: str) -> str:
@@ -232,6 +242,10 @@ def _usable(workspace: Path) -> Path:
     return folder
 
 
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+
+
 def _builtin() -> tuple[Tool, ...]:
     from .builtin import builtin_tools
 
@@ -251,4 +265,4 @@ def _source(tool: Tool) -> Source:
     file = Path(function.__code__.co_filename)
     if not file.is_file():
         raise ToolSpecError(f"the tool `{name}` must be in a file, so that the process that runs it can load it")
-    return Source(name=name, file=file.resolve())
+    return Source(name=name, file=file.resolve(), text=decode_source(file.read_bytes()))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -19,10 +21,25 @@ class ToolContext:
 
     workspace: the only folder of the user that is reachable; relative paths start here.
     notebook: the folder of notes and tasks, shared by all sessions.
+    protected, hidden: what in it may be read only, and what is not to be looked at.
+    connections: for each network address that the user granted, the descriptor of a socket connected to it.
     """
 
     workspace: Path
     notebook: Path
+    connections: Mapping[str, int] = field(default_factory=dict)
+    protected: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+
+    def connection(self, address: str) -> socket.socket:
+        """The socket that is connected to `address`, such as `127.0.0.1:8080`; ToolFailure if it was not granted.
+
+        A tool cannot make sockets of its own.
+        """
+        if address not in self.connections:
+            granted = ", ".join(self.connections) or "none"
+            raise ToolFailure(f"there is no connection to {address}; granted: {granted}")
+        return socket.socket(fileno=os.dup(self.connections[address]))
 
 
 _current: ContextVar[ToolContext] = ContextVar("tool_context")

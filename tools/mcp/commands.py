@@ -15,7 +15,7 @@ from ...errors import SandboxError, UsageError
 from ...text import one_line
 from ..consent import agreed, shown
 from .box import start_server
-from .definitions import Definition, offered
+from .definitions import Definition
 from .fault import ServerFault
 from .registry import McpServers, ServerEntry, ServerGrants, program
 from .server import connected
@@ -57,7 +57,7 @@ def add(
     _ask(context, "This starts a program on this computer, in the sandbox. Start it?", yes)
     entry = entry.accepted(_definitions(entry))
     shown(_changes(before, entry) if before else _listed(entry))
-    specs, refused = offered(entry.name, entry.definitions)
+    specs, refused = entry.offered()
     for full, reason in refused.items():
         shown(f"\nnot offered: {full}: {reason}")
     click.echo("\nIts descriptions come from the server: they may be wrong, and they grant nothing.")
@@ -85,7 +85,7 @@ def show(context: click.Context, name: str) -> None:
     if fault := entry.fault():
         shown(f"state:    {fault}")
     shown(_listed(entry))
-    for full, reason in offered(entry.name, entry.definitions)[1].items():
+    for full, reason in entry.offered()[1].items():
         shown(f"\nnot offered: {full}: {reason}")
 
 

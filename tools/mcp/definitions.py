@@ -47,8 +47,13 @@ def pin(definitions: Iterable[Definition]) -> str:
     return hashlib.sha256("\n".join(sorted(found.canonical() for found in definitions)).encode()).hexdigest()
 
 
-def offered(server: str, definitions: Iterable[Definition]) -> tuple[dict[str, ToolSpec], dict[str, str]]:
-    """Specifications by the name that the server knows, and the refused tools with the reason of each."""
+def offered(
+    server: str, definitions: Iterable[Definition], granted: Capabilities
+) -> tuple[dict[str, ToolSpec], dict[str, str]]:
+    """Specifications by the name that the server knows, and the refused tools with the reason of each.
+
+    granted: what the server may touch, whatever its annotations say.
+    """
     definitions = tuple(definitions)
     times = Counter(found.name for found in definitions)
     specs, refused = {}, {}
@@ -56,13 +61,13 @@ def offered(server: str, definitions: Iterable[Definition]) -> tuple[dict[str, T
         try:
             if times[found.name] > 1:
                 raise ToolSpecError(f"the server {server} names `{inert(found.name)}` twice")
-            specs[found.name] = _spec(server, found)
+            specs[found.name] = _spec(server, found, granted)
         except ToolSpecError as error:
             refused[f"{server}:{inert(found.name)}"] = str(error)
     return specs, refused
 
 
-def _spec(server: str, found: Definition) -> ToolSpec:
+def _spec(server: str, found: Definition, granted: Capabilities) -> ToolSpec:
     name = f"{server}:{found.name}"
     if not _NAME.fullmatch(found.name):
         raise ToolSpecError(f"the name `{inert(name)}` is not made of ASCII letters, digits, `_`, `.` and `-`")
@@ -71,7 +76,7 @@ def _spec(server: str, found: Definition) -> ToolSpec:
             name=name,
             description=_described(found.description or "", DESCRIPTION_CHARACTERS),
             parameters=_parameters(name, found.input_schema),
-            capabilities=Capabilities(exec=True),
+            capabilities=granted,
             approval="ask",
         )
     except ValidationError as error:

@@ -11,9 +11,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import UsageError
+from ..spec import Capabilities, ToolSpec
 from ..records import read_record, write_record
 from ..values import compact_json
-from .definitions import Definition, pin
+from .definitions import Definition, offered, pin
 
 FILE_NAME = "mcp-servers.json"
 
@@ -54,6 +55,11 @@ class ServerEntry(BaseModel):
     def accepted(self, definitions: tuple[Definition, ...]) -> ServerEntry:
         """The entry with what is accepted now."""
         return self.model_copy(update={"definitions": definitions, "consent": self._key(), "pinned": pin(definitions)})
+
+    def offered(self) -> tuple[dict[str, ToolSpec], dict[str, str]]:
+        """Its tools' specifications by the names that it knows, and the refused ones with the reason of each."""
+        granted = Capabilities(read=self.grants.read, write=self.grants.write, exec=True)
+        return offered(self.name, self.definitions, granted)
 
     def fault(self) -> str | None:
         """Why the server is not started now: something is not what was accepted."""

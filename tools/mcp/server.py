@@ -13,7 +13,7 @@ from ..observations import observed
 from ..spec import Observation, ToolSpec
 from ..values import as_text
 from ..worker.limits import Limits
-from .definitions import Definition, offered, pin
+from .definitions import Definition, pin
 from .fault import ServerFault
 from .registry import ServerEntry
 
@@ -43,7 +43,7 @@ class Server:
         if fault := entry.fault():
             self.refused = {f"{entry.name}:{found.name}": fault for found in entry.definitions}
         else:
-            self.specs, self.refused = offered(entry.name, entry.definitions)
+            self.specs, self.refused = entry.offered()
 
     def call(self, tool: str, arguments: dict[str, Any], limits: Limits) -> Observation:
         """Call a tool by the server's own name for it; starts the server if it does not run."""
