@@ -39,10 +39,11 @@ class Catalogue:
 
     workspace: the folder that tools see. notebook: the folder of notes and tasks, made if it is missing.
     tools: None means all built-in ones. added: the folder where the user's own tools and servers are registered; None
-    offers none of them. refused: those of them that are not offered now, with the reason. private: folders of alpha-umi that stay closed inside the workspace.
-    unsafe: run tools unconfined. levels: the levels of confinement to choose from, the strongest first, instead of all
-    that this machine seems to have. Raises UsageError for a workspace that is no folder, ToolSpecError for a tool
-    that cannot be offered. Close it, or use it as a context manager: the processes end with it.
+    offers none of them, `refused` holds those that are not offered now, with the reason. private: folders of alpha-umi
+    that stay closed inside the workspace. unsafe: run tools unconfined. levels: the levels of confinement to choose
+    from, the strongest first, instead of all that this machine seems to have. Raises UsageError for a workspace that
+    is no folder, ToolSpecError for a tool that cannot be offered. Close it, or use it as a context manager: the
+    processes end with it.
     """
 
     def __init__(
@@ -175,7 +176,7 @@ class Catalogue:
 
     def _add(self, folder: Path, private: Iterable[Path]) -> None:
         """Offer what the user added, as far as it can be."""
-        start = starter(lambda: self._sandbox.state, self._notebook, private, self._limits)
+        start = starter(lambda: self._sandbox.state, self._notebook, private)
         self._added = added = Added(folder, self._tools.keys(), self._workspace, start)
         self.refused = added.refused
         for tool in added.tools:

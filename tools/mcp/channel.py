@@ -5,35 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import IO, Protocol, TypeAlias
+from typing import TypeAlias
 
 import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
-
 from mcp.shared.message import SessionMessage
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 from ...text import one_line
 from ..values import read_json
+from ..worker.program import Program
 
 Streams: TypeAlias = tuple[
     MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
 ]
 
 _TAIL = 2048
-
-
-class Program(Protocol):
-    """A confined program that runs until it is closed."""
-
-    stdin: IO[bytes]
-    stdout: IO[bytes]
-    stderr: IO[bytes]
-
-    def close(self) -> None:
-        """Give it a moment to end by itself, then end it with all that it started; idempotent."""
-        ...
 
 
 class Bounds(BaseModel):

@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from ...errors import SandboxError, UsageError
 from ...text import one_line
+from ..catalogue import Catalogue
 from ..consent import agreed, shown
-from .box import start_server
+from ..worker.grants import check_grants
+from .box import own_folders, starter
 from .definitions import Definition
 from .fault import ServerFault
 from .registry import McpServers, ServerEntry, ServerGrants, program
@@ -52,10 +54,12 @@ def add(
     """
     servers = McpServers(context.obj.paths.config)
     before = next((entry for entry in servers.entries() if entry.name == name), None)
-    entry = _entry(name, command, ServerGrants(read=read, write=write, env=env), before)
+    entry = _entry(name, command, {"read": read, "write": write, "env": env}, before)
+    check_grants(entry.as_tool())
     shown(_terms(entry))
     _ask(context, "This starts a program on this computer, in the sandbox. Start it?", yes)
-    entry = entry.accepted(_definitions(entry))
+    paths = context.obj.paths
+    entry = entry.accepted(_definitions(entry, paths.notebook, (paths.config, paths.data, paths.state)))
     shown(_changes(before, entry) if before else _listed(entry))
     specs, refused = entry.offered()
     for full, reason in refused.items():
@@ -98,13 +102,18 @@ def remove(context: click.Context, name: str) -> None:
     click.echo(f"removed {name}")
 
 
-def _entry(name: str, command: tuple[str, ...], grants: ServerGrants, before: ServerEntry | None) -> ServerEntry:
+def _entry(
+    name: str, command: tuple[str, ...], grants: dict[str, tuple[str, ...]], before: ServerEntry | None
+) -> ServerEntry:
+    """The server that is asked about; without a command the one from before, with its grants unless some are given."""
     if not command and before is None:
         raise UsageError(f"say what starts the server: umi mcp add {name} -- COMMAND")
-    if not command and before is not None:
-        command, grants = before.command, grants if grants != ServerGrants() else before.grants
+    kept = before.grants if before and not command and not any(grants.values()) else None
+    if before is not None:
+        command = command or before.command
     try:
-        return ServerEntry(name=name, command=command, binary=program(command[0]), grants=grants)
+        granted = kept or ServerGrants.model_validate(grants)
+        return ServerEntry(name=name, command=command, binary=program(command[0]), grants=granted)
     except ValidationError as error:
         fault = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, fault['loc']))} is {fault['input']!r}: {fault['msg']}") from None
@@ -113,12 +122,13 @@ def _entry(name: str, command: tuple[str, ...], grants: ServerGrants, before: Se
 def _terms(entry: ServerEntry) -> str:
     """The exact command and everything that it is granted, nothing left out."""
     granted = entry.grants
+    reads = [*granted.read, *granted.write, *map(str, own_folders(entry.binary))]
     return "\n".join(
         [
             f"server:   {entry.name}",
             f"command:  {shlex.join(entry.command)}",
             f"program:  {entry.binary}",
-            f"reads:    {', '.join(granted.read + granted.write) or 'nothing'}, besides programs and libraries",
+            f"reads:    {', '.join([*reads, 'programs and libraries'])}",
             f"writes:   {', '.join(granted.write) or 'nothing'}",
             f"gets:     {', '.join(granted.env) or 'no environment variables of yours'}",
             "network:  none",
@@ -126,10 +136,11 @@ def _terms(entry: ServerEntry) -> str:
     )
 
 
-def _definitions(entry: ServerEntry) -> tuple[Definition, ...]:
+def _definitions(entry: ServerEntry, notebook: Path, private: tuple[Path, ...]) -> tuple[Definition, ...]:
     """The server's tools, asked of it in an empty workspace."""
-    with tempfile.TemporaryDirectory(prefix="umi-") as empty:
-        connection = connected(entry, Path(empty).resolve(), start_server)
+    with tempfile.TemporaryDirectory(prefix="umi-") as empty, Catalogue(Path(empty), notebook, []) as catalogue:
+        workspace = Path(empty).resolve()
+        connection = connected(entry, workspace, starter(lambda: catalogue.sandbox, notebook, private))
         try:
             return connection.definitions()
         except ServerFault as fault:

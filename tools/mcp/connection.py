@@ -12,11 +12,11 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 import mcp_types as types
-
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 
-from .channel import Bounds, Channel, Program, opened
+from ..worker.program import Program
+from .channel import Bounds, Channel, opened
 from .definitions import Definition
 from .fault import ServerFault
 

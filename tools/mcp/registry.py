@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import UsageError
-from ..spec import Capabilities, ToolSpec
 from ..records import read_record, write_record
+from ..spec import Capabilities, ToolSpec
 from ..values import compact_json
 from .definitions import Definition, offered, pin
 
@@ -58,8 +58,12 @@ class ServerEntry(BaseModel):
 
     def offered(self) -> tuple[dict[str, ToolSpec], dict[str, str]]:
         """Its tools' specifications by the names that it knows, and the refused ones with the reason of each."""
+        return offered(self.name, self.definitions, self.as_tool().capabilities)
+
+    def as_tool(self) -> ToolSpec:
+        """The server itself as one tool, for what it may touch."""
         granted = Capabilities(read=self.grants.read, write=self.grants.write, exec=True)
-        return offered(self.name, self.definitions, granted)
+        return ToolSpec(name=self.name, description="", parameters={}, capabilities=granted)
 
     def fault(self) -> str | None:
         """Why the server is not started now: something is not what was accepted."""

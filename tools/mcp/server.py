@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import UmiError, UsageError
 from ...text import inert
@@ -13,6 +13,7 @@ from ..observations import observed
 from ..spec import Observation, ToolSpec
 from ..values import as_text
 from ..worker.limits import Limits
+from ..worker.program import Program
 from .definitions import Definition, pin
 from .fault import ServerFault
 from .registry import ServerEntry
@@ -20,10 +21,11 @@ from .registry import ServerEntry
 if TYPE_CHECKING:
     import mcp_types as types
 
-    from .channel import Bounds, Program
+    from .channel import Bounds
     from .connection import Connection
 
-Start = Callable[[ServerEntry, Path], "Program"]
+Start: TypeAlias = Callable[[ServerEntry, Path], Program]
+"""Starts an accepted server for a workspace; raises SandboxError if it cannot be confined."""
 
 
 class Server:
