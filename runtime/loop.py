@@ -12,6 +12,7 @@ from itertools import count
 from ..errors import ContextFullError, UmiError
 from ..tools.catalogue import Catalogue
 from ..tools.spec import Observation, ToolCall, ToolSpec
+from ..tools.values import read_json
 from . import events as ev
 from .approval import Approvals
 from .bounds import Bounds
@@ -117,13 +118,19 @@ class Turn:
         written, call = yield from self._roles.call(self._tools, self._history, self._bounds.tokens_left())
         self._history.append(Call(written.tool, written.arguments))
         yield ev.CallProposed(tool=call.tool, arguments=call.arguments, text=written.arguments)
-        observation = yield from self._observe(call)
+        observation = yield from self._observe(call, written.arguments)
         self._history.append(Result(observation.status, observation.content))
         yield ev.Observed(tool=call.tool, **observation.model_dump())
 
-    def _observe(self, call: ToolCall) -> Generator[ev.Event, None, Observation]:
+    def _observe(self, call: ToolCall, written: str) -> Generator[ev.Event, None, Observation]:
         if self._bounds.repeats(call):
             return self._repeated(call)
+        try:
+            read_json(written)
+        except ValueError as error:
+            unreadable = Observation(status="invalid", content=f"the arguments cannot be used: {error}")
+            self._bounds.made(call, unreadable)
+            return unreadable
         refusal = yield from self._refusal(call)
         if refusal is not None:
             return refusal

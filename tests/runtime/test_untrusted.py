@@ -145,3 +145,19 @@ def test_what_is_not_offered_is_told_once_with_its_reason(make_agent):
     assert "shop:buy" not in started.tools
     assert "was accepted" in started.refused["shop:buy"]
     assert line(started).startswith("tools: 1 not offered, shop:buy: `true` is ")
+
+
+def test_arguments_that_give_a_key_twice_are_refused(make_agent):
+    """Case 41: what the grammar of an open object lets through is not a call."""
+    schema = {
+        "type": "object",
+        "properties": {"sizes": {"type": "object", "additionalProperties": {"type": "integer"}}},
+    }
+    entry = ServerEntry(name="shop", command=("true",), binary=program("true"))
+    McpServers(make_agent.paths.config).accept(entry.accepted((Definition(name="pack", input_schema=schema),)))
+    script = [f"Pack.{CALL}", f"Done.{ANSWER}"]
+    agent, _ = make_agent(script, ['shop:pack{"sizes":{"a":1,"a":2}}'], approve="all")
+    events = list(agent.turn("Pack it"))
+    seen = of(ev.Observed, events)[0]
+    assert seen.status == "invalid" and 'the key "a" is given twice' in seen.content
+    assert of(ev.CallStarted, events) == []
