@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from ..convert.trio import Trio, find_trio
 from ..errors import UsageError
-from ..tools.catalogue import Catalogue
 from . import events as ev
 from .approval import Approvals, Approver
 from .dialects import load_dialect
@@ -27,6 +26,7 @@ from .models import open_engine, sampling
 from .paths import Paths
 from .roles import Roles
 from .settings import Settings
+from .world import open_catalogue
 
 if TYPE_CHECKING:
     from ..tools.decorator import Tool
@@ -44,6 +44,7 @@ class Agent:
     calls that need a yes: `all` allows, `none` refuses, `ask` refuses too unless a function is given instead, which is
     asked. session: where every event is stored before the next step; without one the agent remembers the turns itself.
     engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools and those that the user added.
+    unsafe: tools run unconfined.
 
     Raises ConfigError, TrioError, ModelFileError, ToolSpecError. Models are loaded in a process of their own while
     the constructor returns. One turn at a time; `cancel` may be called from any thread. A context manager.
@@ -60,6 +61,7 @@ class Agent:
         session: Session | None = None,
         engine: Engine | None = None,
         tools: Iterable[Tool] | None = None,
+        unsafe: bool = False,
     ) -> None:
         self.paths = paths or Paths.find()
         self.settings = settings or Settings.load(self.paths.settings_file)
@@ -69,8 +71,7 @@ class Agent:
         approve = approve or self.settings.approve
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
         dialect = load_dialect(self.trio.dialect)
-        added = self.paths.config if tools is None else None
-        self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools, added=added)
+        self.catalogue = open_catalogue(self.paths, self.workspace, tools, unsafe=unsafe)
         self.engine = engine or open_engine(self.trio, self.settings.engine)
         self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []
@@ -83,6 +84,8 @@ class Agent:
         ends the turn as `stopped`.
         """
         check_instruction(instruction)
+        self.catalogue.session = self.session.id if self.session else ""
+        self._approvals.begin(self.catalogue.session)
         self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
         return self._recorded(self._turn.run(instruction))
 

@@ -98,12 +98,13 @@ class CallProposed(_Event):
 
 
 class ApprovalNeeded(_Event):
-    """The call waits for the user; `reason` says why it is asked."""
+    """The call waits for the user; `reason` says why it is asked, `detail` what would really happen, line by line."""
 
     type: Literal["approval_needed"] = "approval_needed"
     tool: str
     arguments: dict[str, Any]
     reason: str
+    detail: tuple[str, ...] = ()
 
 
 class ApprovalGiven(_Event):

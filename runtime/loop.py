@@ -58,8 +58,10 @@ class Turn:
 
     def _guarded(self, instruction: str) -> Iterator[ev.Event]:
         self._tools = self._offered(instruction)
-        names, refused = tuple(tool.name for tool in self._tools), self._catalogue.refused
-        yield ev.TurnStarted(instruction=instruction, tools=names, refused=refused)
+        names = tuple(tool.name for tool in self._tools)
+        started = ev.TurnStarted(instruction=instruction, tools=names, refused=self._catalogue.refused)
+        self._catalogue.turn = started.time.isoformat()
+        yield started
         if len(names) < (registered := len(self._catalogue.specs)):
             detail = f"{len(names)} of {registered} tools fit and are offered: {', '.join(names)}"
             yield ev.LimitReached(limit="context", detail=detail)
@@ -131,11 +133,11 @@ class Turn:
             unreadable = Observation(status="invalid", content=f"the arguments cannot be used: {error}")
             self._bounds.made(call, unreadable)
             return unreadable
-        refusal = yield from self._refusal(call)
-        if refusal is not None:
-            return refusal
+        decision = yield from self._decision(call)
+        if isinstance(decision, Observation):
+            return decision
         yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
-        observation = self._catalogue.call(call)
+        observation = self._catalogue.call(call, decision)
         self._bounds.made(call, observation)
         if observation.cut:
             detail = f"the result of {call.tool} was cut: {observation.size} characters in all"
@@ -148,20 +150,27 @@ class Turn:
         self._warned = True
         return Observation(status="denied", content="this very call was already made, with the same result")
 
-    def _refusal(self, call: ToolCall) -> Generator[ev.Event, None, Observation | None]:
-        spec = self._catalogue.get(call.tool).spec
-        question = self._approvals.question(spec, call)
+    def _decision(self, call: ToolCall) -> Generator[ev.Event, None, str | Observation]:
+        """Who lets the call run; or, where it may not, what is observed instead."""
+        tainted = self._tainted()
+        question = self._approvals.question(self._catalogue, call, tainted=tainted)
         if question is None:
-            return None
+            return "policy"
         yield question
-        approval, by = self._approvals.decide(spec, call, question)
+        approval, by = self._approvals.decide(self._catalogue, call, question, tainted=tainted)
         yield ev.ApprovalGiven(tool=call.tool, allowed=approval.allowed, by=by, comment=approval.comment)
         if approval.allowed:
-            return None
+            return by
+        self._catalogue.record_refusal(call, by, approval.comment)
         comment = f": {approval.comment}" if approval.comment else ""
         observation = Observation(status="denied", content=f"the user refused this call{comment}")
         self._bounds.made(call, observation)
         return observation
+
+    def _tainted(self) -> bool:
+        """Whether results of earlier calls, whose text somebody else may have written, are in the conversation."""
+        earlier = self._history[:-1] if isinstance(self._history[-1], Call) else self._history
+        return any(isinstance(entry, Call) and self._catalogue.taints(entry.tool) for entry in earlier)
 
     def _conclude(self) -> Iterator[ev.Event]:
         budget = min(self._limits.answer_tokens, self._bounds.tokens_left())

@@ -40,6 +40,11 @@ class Added:
         own = self._own.get(name)
         return None if own is None else Source(name=name, file=own.file, text=own.source)
 
+    def pinned(self, name: str) -> str:
+        """What a decision on a server's tool holds for, beside the tool itself: the server as it was accepted."""
+        server, _ = self._remote[name]
+        return f"{server.entry.consent} {server.entry.pinned}"
+
     def fault(self, name: str) -> str | None:
         """Why an own tool does not run any more: its file is not what was accepted."""
         return self._own[name].fault() if name in self._own else None

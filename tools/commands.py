@@ -142,7 +142,8 @@ def _check_names(own: OwnFile) -> None:
 
 
 def _catalogue(context: click.Context, workspace: Path = Path()) -> Catalogue:
-    return Catalogue(workspace, context.obj.notebook, added=context.obj.paths.config)
+    catalogue: Catalogue = context.obj.open_catalogue(workspace)
+    return catalogue
 
 
 def _known(catalogue: Catalogue, name: str) -> Tool | GivenTool:

@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .decorator import ArgumentsError
+from .decorator import ArgumentsError, Tool
 from .spec import ToolSpec
 from .values import check_depth, compact_json
+
+MAX_CHARACTERS = 1024 * 1024
+"""Longest arguments of one call, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,17 @@ class GivenTool:
         if fault is not None:
             raise ArgumentsError(fault)
         return ordered
+
+
+def check_arguments(tool: Tool | GivenTool, arguments: dict[str, Any]) -> None:
+    """Raise ArgumentsError unless the arguments are JSON of a bearable size that the tool's schema allows."""
+    try:
+        length = len(compact_json(arguments))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ArgumentsError(f"the arguments are not JSON: {error}") from None
+    if length > MAX_CHARACTERS:
+        raise ArgumentsError(f"the arguments have {length} characters, {MAX_CHARACTERS} are allowed")
+    tool.validate(arguments)
 
 
 def _unknown(arguments: dict[str, Any], schema: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from .spec import ToolSpec
@@ -44,6 +44,34 @@ class Index:
 
     def close(self) -> None:
         self._db.close()
+
+
+class Choice:
+    """Chooses among the tools that there are; the index is made when one is first needed, and again for others."""
+
+    def __init__(self) -> None:
+        self._index: Index | None = None
+        self._names: tuple[str, ...] = ()
+
+    def of(self, specs: Sequence[ToolSpec], text: str, room: int, kept: Collection[str]) -> tuple[ToolSpec, ...]:
+        """The `room` tools that fit a text best, in the order of `specs`.
+
+        Those whose names are in `kept` go before; places that are left go to the first ones.
+        """
+        names = tuple(spec.name for spec in specs)
+        if self._index is None or names != self._names:
+            self.close()
+            self._index, self._names = Index(specs), names
+        found = [name for name in kept if name in names]
+        found += [names[number] for number in self._index.best(text, room)]
+        chosen = list(dict.fromkeys([*found, *names]))[:room]
+        return tuple(spec for spec in specs if spec.name in chosen)
+
+    def close(self) -> None:
+        """Forget the index; idempotent."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
 
 def _texts(spec: ToolSpec) -> tuple[str, str, str]:

@@ -21,8 +21,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def umi(box: Path, *arguments: str) -> Result:
-    home = Home(Paths(box.parent / "config", box.parent, box.parent / "state"))
-    return CliRunner().invoke(tools, arguments, obj=home)
+    return CliRunner().invoke(tools, arguments, obj=Home(Paths.find({"UMI_HOME": str(box.parent / "home")})))
 
 
 def test_list_names_every_tool_with_its_parameters(box: Path) -> None:

@@ -80,7 +80,7 @@ def _run(job: Job) -> Any:
     tool = _load(job.source)
     arguments = tool.validate(job.arguments)
     connections = {address: CHANNEL + 1 + index for index, address in enumerate(job.grants.connections)}
-    world = ToolContext(job.workspace, job.notebook, connections, job.grants.protected, job.grants.hidden)
+    world = ToolContext(job.workspace, job.notebook, connections, job.grants.protected, job.grants.hidden, job.turn)
     with use_context(world):
         return tool.function(**arguments)
 

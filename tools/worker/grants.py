@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from ...errors import ToolSpecError
+from ...errors import SandboxError, ToolSpecError
 from ..spec import ToolSpec
 from .job import Grants
 
@@ -47,15 +50,43 @@ def check_grants(spec: ToolSpec) -> None:
 
 
 def resolve(spec: ToolSpec, workspace: Path, notebook: Path) -> Grants:
-    """The real paths that the tool is granted in this workspace."""
+    """The real paths that the tool is granted in this workspace; SandboxError for one behind a link."""
     places = dict(zip(_PLACES, (workspace, notebook), strict=True))
 
     def real(folder: str) -> Path:
         first, *rest = PurePosixPath(folder).parts
-        return places.get(first, Path(first)).joinpath(*rest).resolve()
+        base = places.get(first, Path(first))
+        path = base.joinpath(*rest)
+        trusted = next((place for place in places.values() if path.is_relative_to(place)), path.parent)
+        if path.resolve() != trusted.resolve() / path.relative_to(trusted):
+            raise SandboxError(f"the tool was not run: its folder {path} is a link, or lies behind one")
+        return path.resolve()
 
     wanted = spec.capabilities
-    return Grants(read=tuple(map(real, wanted.read)), write=tuple(map(real, wanted.write)), exec=wanted.exec)
+    return Grants(
+        read=tuple(map(real, wanted.read)),
+        write=tuple(map(real, wanted.write)),
+        exec=wanted.exec,
+        connections=wanted.network,
+    )
+
+
+def refused_folder(folder: Path, private: Iterable[Path]) -> str:
+    """Why nobody may be granted this folder; empty if it is an ordinary one."""
+    if any(home.is_relative_to(folder) for home in _homes()):
+        return f"{folder} holds a whole home folder; work in a folder of its own (--workspace names one)"
+    if any(folder.is_relative_to(path) for path in private):
+        return f"{folder} belongs to alpha-umi itself; work in a folder of its own (--workspace names one)"
+    return ""
+
+
+@cache
+def _homes() -> tuple[Path, ...]:
+    """The user's home folder, as the environment and as the system have it."""
+    found = [Path.home()]
+    with suppress(KeyError):
+        found.append(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    return tuple(path.resolve() for path in found if path != Path("/"))
 
 
 def kind(grants: Grants) -> str:

@@ -60,11 +60,12 @@ class Box(_Message):
 
 
 class Job(Box):
-    """One call: a function, its arguments and its world."""
+    """One call: a function, its arguments and its world. turn: what the call belongs to, for undoing it."""
 
     source: Source
     arguments: dict[str, Any]
     notebook: Path
+    turn: str = ""
 
 
 class Request(_Message):
