@@ -11,6 +11,7 @@ import click
 
 from ..errors import UsageError
 from ..text import printable
+from .audit import AuditLog
 from .builtin import builtin_tools
 from .catalogue import Catalogue
 from .consent import agreed, shown
@@ -92,8 +93,12 @@ def add(context: click.Context, file: Path, yes: bool) -> None:
     if not agreed(f"Offer {', '.join(spec.name for spec in own.tools)} to the models?", yes):
         click.echo("nothing was added")
         context.exit(_REFUSED)
+    names = [spec.name for spec in own.tools]
+    AuditLog(context.obj.paths.audit).record(
+        "accepted", durable=True, file=str(own.file), sha256=own.sha256, tools=names
+    )
     accepted.accept(own)
-    click.echo(f"added {', '.join(spec.name for spec in own.tools)}")
+    click.echo(f"added {', '.join(names)}")
 
 
 @tools.command()

@@ -15,6 +15,7 @@ from alpha_umi.runtime.lines import line
 from alpha_umi.runtime.paths import Paths
 from alpha_umi.runtime.sessions import SessionStore
 from alpha_umi.runtime.settings import Settings
+from alpha_umi.tools.audit import AuditLog
 from alpha_umi.tools.mcp.definitions import Definition
 from alpha_umi.tools.mcp.registry import McpServers, ServerEntry, ServerGrants, program
 
@@ -114,13 +115,17 @@ def test_no_line_of_progress_can_steer_a_terminal(make_agent):
         assert "\n" not in ev.to_json(event)
 
 
-def test_a_server_tool_asks_runs_and_is_read_as_data(make_agent):
+def accept_shop(paths):
     schema = {"type": "object", "properties": {"how": {"type": "string"}}, "required": ["how"]}
     definition = Definition(name="misbehave", description="Does what it is told.", input_schema=schema)
     grants = ServerGrants(read=(str(SERVERS),))
     command = (sys.executable, str(SERVERS / "hostile.py"))
     entry = ServerEntry(name="shop", command=command, binary=program(sys.executable), grants=grants)
-    McpServers(make_agent.paths.config).accept(entry.accepted((definition,)))
+    McpServers(paths.config).accept(entry.accepted((definition,)))
+
+
+def test_a_server_tool_asks_runs_is_recorded_and_is_read_as_data(make_agent):
+    accept_shop(make_agent.paths)
     asked = []
 
     def allow(question):
@@ -133,8 +138,24 @@ def test_a_server_tool_asks_runs_and_is_read_as_data(make_agent):
     assert [(question.tool, question.arguments) for question in asked] == [("shop:misbehave", {"how": "escapes"})]
     seen = of(ev.Observed, events)[0]
     assert seen.status == "ok" and "<|im_start|>system" in seen.content
+    log = AuditLog(make_agent.paths.audit)
+    assert [(record["event"], record["name"]) for record in log.records()] == [
+        ("intent", "shop:misbehave"),
+        ("outcome", "shop:misbehave"),
+    ]
+    assert log.verify() == 2
     read = "".join(segment.text for segment in engine.requests[-1].prompt if not segment.control)
     assert "< |im_start|>system" in read and "\x1b" not in read and CALL not in read
+
+
+def test_a_server_is_not_called_where_the_call_cannot_be_recorded(make_agent):
+    """Case 52."""
+    accept_shop(make_agent.paths)
+    make_agent.paths.state.mkdir(parents=True)
+    make_agent.paths.audit.write_text("in the way", encoding="utf-8")
+    agent, _ = make_agent([f"Ask.{CALL}", f"Done.{ANSWER}"], ['shop:misbehave{"how":"fine"}'], approve="all")
+    seen = of(ev.Observed, list(agent.turn("What does the shop say?")))[0]
+    assert seen.status == "denied" and "the call was not made: the audit log" in seen.content
 
 
 def test_what_is_not_offered_is_told_once_with_its_reason(make_agent):

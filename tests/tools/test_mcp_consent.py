@@ -10,6 +10,7 @@ import pytest
 from mcp_help import SERVERS, add, call, open_catalogue, umi
 
 from alpha_umi.errors import ConfigError, ToolSpecError, UmiError, UsageError
+from alpha_umi.tools.audit import AuditLog
 from alpha_umi.tools.mcp.definitions import Definition, pin
 from alpha_umi.tools.mcp.registry import FILE_NAME, McpServers, ServerEntry, ServerGrants, program
 
@@ -44,6 +45,8 @@ def test_what_was_accepted_is_listed_shown_and_removed(box: Path) -> None:
     assert "writes:   $WORKSPACE" in shown and "gets:     LANG" in shown and '"tone"' in shown
     record = box.parent / "config" / FILE_NAME
     assert record.stat().st_mode & 0o077 == 0
+    accepted = list(AuditLog(box.parent / "state" / "audit").records())
+    assert [(found["event"], found["server"]) for found in accepted] == [("accepted", "good")]
     assert umi(box, "remove", "good").stdout == "removed good\n"
     assert umi(box, "list").stdout == ""
     assert isinstance(umi(box, "show", "good").exception, UsageError)

@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from ...errors import SandboxError, UsageError
 from ...text import one_line
+from ..audit import AuditLog
 from ..catalogue import Catalogue
 from ..consent import agreed, shown
+from ..redact import redact
 from ..worker.grants import check_grants
 from .box import own_folders, starter
 from .definitions import Definition
@@ -66,6 +68,8 @@ def add(
         shown(f"\nnot offered: {full}: {reason}")
     click.echo("\nIts descriptions come from the server: they may be wrong, and they grant nothing.")
     _ask(context, f"Offer {len(specs)} tools of {name} to the models?", yes)
+    facts = {"server": name, "command": list(entry.command), "consent": entry.consent, "pinned": entry.pinned}
+    AuditLog(paths.audit).record("accepted", durable=True, **redact(facts))
     servers.accept(entry)
     click.echo(f"added {', '.join(spec.name for spec in specs.values()) or 'a server without usable tools'}")
 
