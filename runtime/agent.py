@@ -43,7 +43,8 @@ class Agent:
     settings' one, usually the current folder, unless given. approve: what happens to
     calls that need a yes: `all` allows, `none` refuses, `ask` refuses too unless a function is given instead, which is
     asked. session: where every event is stored before the next step; without one the agent remembers the turns itself.
-    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools. unsafe: tools run unconfined.
+    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools and those that the user added.
+    unsafe: tools run unconfined.
 
     Raises ConfigError, TrioError, ModelFileError, ToolSpecError. Models are loaded in a process of their own while
     the constructor returns. One turn at a time; `cancel` may be called from any thread. A context manager.

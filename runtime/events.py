@@ -62,11 +62,12 @@ class _Event(BaseModel):
 
 
 class TurnStarted(_Event):
-    """A turn begins; `tools` are the names on offer."""
+    """A turn begins; `tools` are the names on offer, `refused` registered tools that cannot be offered now, and why."""
 
     type: Literal["turn_started"] = "turn_started"
     instruction: str
     tools: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
 
 
 class PlanDelta(_Event):

@@ -11,12 +11,14 @@ from itertools import count
 
 from ..errors import ContextFullError, UmiError
 from ..tools.catalogue import Catalogue
-from ..tools.spec import Observation, ToolCall
+from ..tools.spec import Observation, ToolCall, ToolSpec
+from ..tools.values import read_json
 from . import events as ev
 from .approval import Approvals
 from .bounds import Bounds
 from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User, next_number
 from .limits import Limits
+from .offer import offer
 from .reading import READ_RESULT, read_result
 from .roles import Cancelled, OutOfTokens, Roles
 
@@ -35,7 +37,7 @@ class Turn:
     ) -> None:
         self._roles = roles
         self._catalogue = catalogue
-        self._tools = catalogue.specs
+        self._tools: tuple[ToolSpec, ...] = ()
         self._approvals = approvals
         self._limits = limits
         self._history = history
@@ -56,9 +58,14 @@ class Turn:
         self._catalogue.cancel()
 
     def _guarded(self, instruction: str) -> Iterator[ev.Event]:
-        started = ev.TurnStarted(instruction=instruction, tools=tuple(tool.name for tool in self._tools))
+        self._tools = self._offered(instruction)
+        names = tuple(tool.name for tool in self._tools)
+        started = ev.TurnStarted(instruction=instruction, tools=names, refused=self._catalogue.refused)
         self._catalogue.turn = started.time.isoformat()
         yield started
+        if len(names) < (registered := len(self._catalogue.specs)):
+            detail = f"{len(names)} of {registered} tools fit and are offered: {', '.join(names)}"
+            yield ev.LimitReached(limit="context", detail=detail)
         self._history.append(User(instruction))
         try:
             with closing(self._steps()) as steps:
@@ -81,6 +88,13 @@ class Turn:
             yield self._stopped(str(error))
         except UmiError as error:
             yield self._finished("failed", reason=str(error))
+
+    def _offered(self, instruction: str) -> tuple[ToolSpec, ...]:
+        """The tools of this turn; what keeps the engine from counting is met again, and told, by the planner."""
+        try:
+            return offer(self._catalogue, self._roles.fits, instruction, self._history)
+        except UmiError:
+            return self._catalogue.specs
 
     def _steps(self) -> Generator[ev.Event, None, None]:
         for step in count(1):
@@ -107,13 +121,19 @@ class Turn:
         written, call = yield from self._roles.call(self._tools, self._history, self._bounds.tokens_left())
         self._history.append(Call(written.tool, written.arguments))
         yield ev.CallProposed(tool=call.tool, arguments=call.arguments, text=written.arguments)
-        observation = yield from self._observe(call)
+        observation = yield from self._observe(call, written.arguments)
         self._history.append(Result(observation.status, observation.content, next_number(self._history)))
         yield ev.Observed(tool=call.tool, **observation.model_dump())
 
-    def _observe(self, call: ToolCall) -> Generator[ev.Event, None, Observation]:
+    def _observe(self, call: ToolCall, written: str) -> Generator[ev.Event, None, Observation]:
         if self._bounds.repeats(call):
             return self._repeated(call)
+        try:
+            read_json(written)
+        except ValueError as error:
+            unreadable = Observation(status="invalid", content=f"the arguments cannot be used: {error}")
+            self._bounds.made(call, unreadable)
+            return unreadable
         if call.tool == READ_RESULT and all(tool.name != READ_RESULT for tool in self._tools):
             yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
             observation = read_result(self._history, call.arguments)

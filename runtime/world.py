@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def open_catalogue(
     paths: Paths, workspace: Path, tools: Iterable[Tool] | None = None, *, unsafe: bool = False
 ) -> Catalogue:
-    """A catalogue for `workspace`; tools: None means all built-in ones. unsafe: tools run unconfined.
+    """A catalogue for `workspace`; tools: None means all built-in ones and those that the user added.
+
+    unsafe: tools run unconfined.
 
     Raises ConfigError for a policy that is not understood, and what Catalogue raises.
     """
@@ -30,4 +32,5 @@ def open_catalogue(
         audit=AuditLog(paths.audit),
         private=(paths.config, paths.data, paths.state),
         unsafe=unsafe,
+        added=paths.config if tools is None else None,
     )

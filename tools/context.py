@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import UsageError
+
 
 class ToolFailure(Exception):
     """Raised by a tool that cannot do what was asked; its sentence becomes the observation (status `error`)."""
@@ -59,3 +61,19 @@ def use_context(world: ToolContext) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def usable(workspace: Path) -> Path:
+    """The workspace as an absolute path; UsageError for what cannot be one."""
+    folder = workspace.resolve()
+    if not folder.is_dir():
+        raise UsageError(f"the workspace {workspace} is not a folder; name one with --workspace")
+    if folder == Path(folder.anchor):
+        raise UsageError("the workspace cannot be the whole file system; name a folder with --workspace")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the name of the workspace is not valid Unicode; name another folder with --workspace"
+        ) from None
+    return folder
