@@ -19,7 +19,7 @@ _RECKONED = {
     "read_minus": ("{x} - {n}", "subtract {n}"),
     "read_percent": ("{n}% of {x}", "take {n}% of it"),
 }
-_OPERATIONS = {"sum": "sum", "average": "average", "max": "highest", "min": "lowest", "median": "median"}
+_OPERATIONS = {"sum": "total", "average": "average", "max": "maximum", "min": "minimum", "median": "median"}
 
 
 def read_reckon(rng: random.Random) -> Scenario:
