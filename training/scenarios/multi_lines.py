@@ -108,9 +108,7 @@ def append_two(rng: random.Random) -> Scenario:
     steps = [step("append_file", f"add the text to {path}", path=path, text=text) for path, text in ((a, s), (b, t))]
     files = {a: lines(rng), b: lines(rng)}
     answer = f'I added "{s}" to {a} and "{t}" to {b}.'
-    return course(
-        rng, wording, {"a": a, "b": b, "s": s, "t": t}, steps, lambda _: (answer, (a, b, s, t)), files=files
-    )
+    return course(rng, wording, {"a": a, "b": b, "s": s, "t": t}, steps, lambda _: (answer, (a, b, s, t)), files=files)
 
 
 def done_then_add(rng: random.Random) -> Scenario:

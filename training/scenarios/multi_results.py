@@ -71,8 +71,9 @@ def reckon_convert(rng: random.Random) -> Scenario:
         then(
             "convert_units",
             f"convert the result to {target}",
-            lambda seen: {"value": float(seen[0]) if "." in seen[0] else int(seen[0]), "from_unit": source}
-            | {"to_unit": target},
+            lambda seen: (
+                {"value": float(seen[0]) if "." in seen[0] else int(seen[0]), "from_unit": source} | {"to_unit": target}
+            ),
         ),
     ]
 
