@@ -43,8 +43,14 @@ class Turn:
 
     def run(self, instruction: str) -> Iterator[ev.Event]:
         """The turn's events, from TurnStarted to exactly one TurnFinished, whatever happens in between."""
+        yield ev.TurnStarted(instruction=instruction, tools=tuple(tool.name for tool in self._tools))
+        self._history.append(User(instruction))
+        yield from self.go_on()
+
+    def go_on(self, step: int = 1) -> Iterator[ev.Event]:
+        """The rest of a turn whose beginning is in the history already, from this step to TurnFinished."""
         with self._bounds.watch(self.cancel):
-            for event in self._guarded(instruction):
+            for event in self._guarded(step):
                 self._bounds.see(event)
                 yield event
 
@@ -54,11 +60,9 @@ class Turn:
         self._roles.engine.cancel()
         self._catalogue.cancel()
 
-    def _guarded(self, instruction: str) -> Iterator[ev.Event]:
-        yield ev.TurnStarted(instruction=instruction, tools=tuple(tool.name for tool in self._tools))
-        self._history.append(User(instruction))
+    def _guarded(self, first: int) -> Iterator[ev.Event]:
         try:
-            with closing(self._steps()) as steps:
+            with closing(self._steps(first)) as steps:
                 for event in steps:
                     yield event
                     self._check(event)
@@ -79,8 +83,8 @@ class Turn:
         except UmiError as error:
             yield self._finished("failed", reason=str(error))
 
-    def _steps(self) -> Generator[ev.Event, None, None]:
-        for step in count(1):
+    def _steps(self, first: int) -> Generator[ev.Event, None, None]:
+        for step in count(first):
             plan = yield from self._plan(step)
             if plan.decision == "give up":
                 yield self._finished("gave_up", answer=plan.rationale, reason="the planner gave up")
