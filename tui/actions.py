@@ -71,7 +71,7 @@ ACTIONS = (
     Action("new", "Begin a new session", "ctrl+n", slash=True, when="idle", label="new"),
     Action("sessions", "List, search, resume, rename, export and delete sessions", "ctrl+s", slash=True, when="idle",
            label="sessions"),
-    Action("models", "Choose the trio; pull, convert and quantise models", "f2", slash=True, when="idle"),
+    Action("models", "Choose the trio; pull, convert and quantise models", "f2", slash=True),
     Action("retry", "Ask again in a copy of the session: from the focused step, from STEP, else the last instruction",
            "f5", slash=True, argument="STEP", when="asked"),
     Action("edit", "Change the last instruction, or that of the focused step, and ask it in a copy of the session",

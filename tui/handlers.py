@@ -104,7 +104,9 @@ async def models(screen: ChatScreen, argument: str) -> None:
     from .screens.models import ModelsScreen
 
     def chosen(trio: str | None) -> None:
-        if trio:
+        if trio and screen.busy:
+            screen.notify("a turn is running; stop it before another trio answers", severity="warning", markup=False)
+        elif trio:
             screen.use(trio)
 
     screen.app.push_screen(ModelsScreen(screen.bridge.desk, screen.jobs), chosen)
