@@ -89,6 +89,21 @@ class Agent:
         self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
         return self._recorded(self._turn.run(instruction))
 
+    def go_on(self) -> Generator[ev.Event, None, None]:
+        """Lead the turn that the session left open after a whole step to its answer, as `turn` does.
+
+        UsageError where there is none.
+        """
+        said = self.session.events() if self.session else self._said
+        starts = [at for at, event in enumerate(said) if isinstance(event, ev.TurnStarted)]
+        if not starts or isinstance(said[-1], ev.TurnFinished):
+            raise UsageError("no turn was left open; ask something instead")
+        started = said[starts[-1]]
+        assert isinstance(started, ev.TurnStarted)
+        steps = sum(isinstance(event, ev.Planned) for event in said[starts[-1] :])
+        self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
+        return self._recorded(self._turn.go_on(started, steps + 1))
+
     def cancel(self) -> None:
         """Stop the running turn from any thread; it finishes as `stopped`."""
         if self._turn is not None:

@@ -46,18 +46,6 @@ class Turn:
 
     def run(self, instruction: str) -> Iterator[ev.Event]:
         """The turn's events, from TurnStarted to exactly one TurnFinished, whatever happens in between."""
-        with self._bounds.watch(self.cancel):
-            for event in self._guarded(instruction):
-                self._bounds.see(event)
-                yield event
-
-    def cancel(self) -> None:
-        """Stop from any thread: the generation or call that is running, and the turn with it."""
-        self._bounds.cancelled.set()
-        self._roles.engine.cancel()
-        self._catalogue.cancel()
-
-    def _guarded(self, instruction: str) -> Iterator[ev.Event]:
         self._tools = self._offered(instruction)
         names = tuple(tool.name for tool in self._tools)
         started = ev.TurnStarted(instruction=instruction, tools=names, refused=self._catalogue.refused)
@@ -67,8 +55,29 @@ class Turn:
             detail = f"{len(names)} of {registered} tools fit and are offered: {', '.join(names)}"
             yield ev.LimitReached(limit="context", detail=detail)
         self._history.append(User(instruction))
+        yield from self._lead(1)
+
+    def go_on(self, started: ev.TurnStarted, step: int) -> Iterator[ev.Event]:
+        """The rest of a turn whose beginning is in the history already, from this step to TurnFinished."""
+        self._tools = tuple(tool for tool in self._catalogue.specs if tool.name in started.tools)
+        self._catalogue.turn = started.time.isoformat()
+        yield from self._lead(step)
+
+    def _lead(self, first: int) -> Iterator[ev.Event]:
+        with self._bounds.watch(self.cancel):
+            for event in self._guarded(first):
+                self._bounds.see(event)
+                yield event
+
+    def cancel(self) -> None:
+        """Stop from any thread: the generation or call that is running, and the turn with it."""
+        self._bounds.cancelled.set()
+        self._roles.engine.cancel()
+        self._catalogue.cancel()
+
+    def _guarded(self, first: int) -> Iterator[ev.Event]:
         try:
-            with closing(self._steps()) as steps:
+            with closing(self._steps(first)) as steps:
                 for event in steps:
                     yield event
                     self._check(event)
@@ -96,8 +105,8 @@ class Turn:
         except UmiError:
             return self._catalogue.specs
 
-    def _steps(self) -> Generator[ev.Event, None, None]:
-        for step in count(1):
+    def _steps(self, first: int) -> Generator[ev.Event, None, None]:
+        for step in count(first):
             plan = yield from self._plan(step)
             if plan.decision == "give up":
                 yield self._finished("gave_up", answer=plan.rationale, reason="the planner gave up")
