@@ -10,7 +10,6 @@ from functools import cache, partial
 
 from . import slots
 from .core import Scenario
-from .files import shorten
 from .multi_measures import ZONES, conversion
 from .multi_numbers import expression
 from .steps import Step, Told, call, course, line, lines, paths, step
@@ -92,7 +91,7 @@ def _read(rng: random.Random, template: str) -> Part:
     path = paths(rng, 1)[0]
     made = step("read_file", f"read {path}", path=path)
     files = {path: lines(rng, 3)}
-    return Part(template, {"path": path}, made, lambda seen: (f"{path} says:\n{shorten(seen)}", (path,)), files)
+    return Part(template, {"path": path}, made, lambda seen: (f"{path} says:\n{seen}", (path,)), files)
 
 
 def _lines(rng: random.Random, template: str) -> Part:
