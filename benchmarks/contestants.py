@@ -28,6 +28,13 @@ def use_wall_time() -> None:
     clock = time.perf_counter
 
 
+def shared(one: list[int], other: list[int]) -> int:
+    """Length of the common beginning."""
+    return next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )
+
+
 class Raw:
     """llama.cpp alone: one `llama_decode` and one argmax for each token, no grammar."""
 
@@ -38,11 +45,14 @@ class Raw:
         self._context = lib.llama_init_from_model(lane.model.pointer, params)
         self._memory = lib.llama_get_memory(self._context)
         self._size = lane.model.vocabulary.size
+        self._cached: list[int] = []
 
     def run(self, task: Task) -> float:
         """Seconds to write the target; the prompt is evaluated before."""
-        lib.llama_memory_clear(self._memory, True)
-        self._decode(task.prompt[:-1])
+        kept = shared(self._cached, task.prompt[:-1])
+        lib.llama_memory_seq_rm(self._memory, 0, kept, -1)
+        self._decode(task.prompt[kept:-1])
+        self._cached = [*task.prompt, *task.target[:-1]]
         started = clock()
         token = task.prompt[-1]
         for wanted in task.target:
@@ -72,9 +82,9 @@ class HighLevel:
         """Seconds to write the target; the prompt is evaluated before."""
         llama = self._llama
         grammar = llama_cpp.LlamaGrammar.from_string(task.gbnf, verbose=False) if task.gbnf else None
-        llama.reset()
         llama.wanted = []
-        llama.eval(task.prompt[:-1])
+        llama.n_tokens = shared(llama.input_ids[: llama.n_tokens].tolist(), task.prompt[:-1])
+        llama.eval(task.prompt[llama.n_tokens : -1])
         llama.wanted = list(reversed(task.target))
         started = clock()
         written = list(islice(llama.generate(task.prompt, temp=0.0, grammar=grammar), len(task.target)))

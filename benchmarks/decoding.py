@@ -45,6 +45,7 @@ def main() -> None:
     options.add_argument("--model", action="append", choices=NAMES)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--loops-only", action="store_true", help="leave out starts, cancels and the process")
     given = options.parse_args()
     if given.threads > 1:
         contestants.use_wall_time()
@@ -59,7 +60,10 @@ def main() -> None:
         path = find(name, given.models)
         pool = Pool({"caller": Binding(path, None, CONTEXT)}, "off", given.threads, CancelFlag(), log)
         with tempfile.TemporaryDirectory() as cache:
-            notes += compare(name, path, pool.lane("caller"), given.rounds, given.threads, Path(cache))
+            lane = pool.lane("caller")
+            notes += compare(name, str(path), lane, given.rounds, given.threads, Path(cache))
+            if not given.loops_only:
+                notes += [f"{name}: {fact}" for fact in facts(path, lane, given.rounds, given.threads, Path(cache))]
     print("", *notes, sep="\n")
 
 
@@ -69,21 +73,28 @@ def find(name: str, folder: Path) -> Path:
     return shapes.make(folder, *name.split("-", 1))
 
 
-def compare(name: str, path: Path, lane: Lane, rounds: int, threads: int, cache: Path) -> list[str]:
-    """Print the rows of a model; lines about its engine as a whole."""
+def compare(name: str, path: str, lane: Lane, rounds: int, threads: int, cache: Path) -> list[str]:
+    """Print the rows of a model; lines about its costs and where the time goes."""
     for step in Tuning(cache / "costs").steps(lane):
         step()
     known = lane.costs
-    raw, high = Raw(lane, CONTEXT, threads), HighLevel(str(path), CONTEXT, threads)
+    raw, high = Raw(lane, CONTEXT, threads), HighLevel(path, CONTEXT, threads)
     for task_name, tasks in (("free text", prose(lane)), ("caller, 8 tools", calls(lane))):
         ways = [raw, high, Ours(lane, Undrafted(known)), Ours(lane, known)]
         print(row(name, task_name, tasks, ways, rounds, lane.model), flush=True)
-    lines = [f"{name}: a batch costs, in tokens one by one, " + curve(known)]
-    lines.append(f"{name}: {profile(lane, known, calls(lane))}")
-    lines.append(f"{name}: {overhead(lane, known, path, cache, rounds, threads)}")
-    lines.append(f"{name}: {starting(path, cache, threads)}")
-    lines.append(f"{name}: {cancelling(path, threads)}")
-    return lines
+    return [
+        f"{name}: a batch costs as many single tokens as (in brackets with all scores) " + curve(known),
+        f"{name}: {profile(lane, known, calls(lane))}",
+    ]
+
+
+def facts(path: Path, lane: Lane, rounds: int, threads: int, cache: Path) -> list[str]:
+    """Lines about the engine as a whole."""
+    return [
+        overhead(lane, lane.costs, path, cache, rounds, threads),
+        starting(path, cache, threads),
+        cancelling(path, threads),
+    ]
 
 
 class Undrafted(Costs):

@@ -137,8 +137,8 @@ class LlamaEngine:
         `plan` has a `text`; `memory` the `buffers` (place, use, bytes) `of` a file or role; `process` the `bytes` of
         the engine process that no other process shares, or its part of those (proportional set size).
         """
+        facts: list[dict[str, Any]] = self._ask("memory")
         with self._exchange() as process:
-            facts: list[dict[str, Any]] = _result(process.receive(process.ask("memory")))
             return [*facts, {"kind": "process", "bytes": process.memory()}]
 
     def cancel(self) -> None:
