@@ -16,18 +16,13 @@ from .cancel import CancelFlag, Cancelled
 from .costs import Costs
 from .drafts import Chances
 from .model import Model
+from .offload.shape import OUTPUTS, PIECE
 from .threads import Threads
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
 BATCH = 512
 """Tokens handed over at once."""
-
-OUTPUTS = 16
-"""Most tokens whose scores are computed at once; they bound the memory for scores, and llama.cpp aborts beyond them."""
-
-_PIECE = 64
-"""Tokens computed at once: a cancel waits for one matrix product of so many, and more are not faster."""
 
 _ABORTED = 2
 _FLASH_ATTENTION_AUTO, _FLASH_ATTENTION_OFF = -1, 0
@@ -61,7 +56,7 @@ class Lane:
         params = lib.llama_context_default_params()
         params.n_ctx = self.context
         params.n_batch = min(BATCH, self.context)
-        params.n_ubatch = min(_PIECE, self.context)
+        params.n_ubatch = min(PIECE, self.context)
         params.n_seq_max = 1
         params.n_outputs_max = OUTPUTS
         params.flash_attn_type = _FLASH_ATTENTION_AUTO if lib.llama_supports_gpu_offload() else _FLASH_ATTENTION_OFF
@@ -84,6 +79,7 @@ class Lane:
     def close(self) -> None:
         """Free the context."""
         lib.llama_free(self._pointer)
+        lib.llama_batch_free(self._batch.pointer)
 
     @property
     def takes_back(self) -> bool:
