@@ -9,15 +9,19 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Place = Literal["everywhere", "chat", "prompt", "step", "approval", "sessions", "models", "help"]
-When = Literal["always", "idle", "busy", "asked"]
+When = Literal["always", "idle", "busy", "asked", "working"]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What decides which actions work now: whether a turn runs, and whether anything was asked before."""
+    """What decides which actions work now.
+
+    busy: a turn runs. asked: there is a turn before. working: a model is being made.
+    """
 
     busy: bool = False
     asked: bool = False
+    working: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Action:
 
     name: what remaps its keys, and its slash command where `slash`. keys: the default ones, separated by commas.
     argument: what may follow the slash command. when: `idle` and `asked` do not work while a turn runs, `asked` needs
-    a turn before, `busy` needs one that runs. label: its word in the line of keys; none keeps it out of there.
+    a turn before, `busy` needs one that runs, `working` a model that is being made. label: its word in the line of
+    keys; none keeps it out of there.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Action:
         """Why the action does not work now; empty where it does."""
         if self.when == "busy" and not state.busy:
             return "nothing is running"
+        if self.when == "working" and not state.working:
+            return "no model is being made"
         if self.when in ("idle", "asked") and state.busy:
             return "a turn is running; stop it first"
         if self.when == "asked" and not state.asked:
@@ -113,7 +120,7 @@ ACTIONS = (
     Action("back", "Go back", "escape", "sessions", label="back"),
     Action("use", "Answer with this trio from now on", "enter", "models", label="use"),
     Action("convert", "Convert a checkpoint to a model file", "f3", "models", label="convert"),
-    Action("cancel_job", "Cancel the work that runs", "f8", "models", label="cancel"),
+    Action("cancel_job", "Cancel the work that runs", "f8", "models", when="working", label="cancel"),
     Action("leave_models", "Go back; work goes on", "escape", "models", label="back"),
     Action("leave_help", "Go back", "escape,q", "help", label="back"),
 )  # fmt: skip

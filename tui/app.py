@@ -13,6 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
 from ..errors import ConfigError
@@ -30,6 +31,7 @@ QUIT_SECONDS = 3.0
 """How long the first Ctrl-C counts."""
 
 NEWS_SECONDS = 0.5
+SETTLE_SECONDS = 0.4
 
 
 class UmiApp(App[None]):
@@ -52,6 +54,7 @@ class UmiApp(App[None]):
         self._chat = ChatScreen(self.bridge, self.jobs)
         self._remapped = settings.keys
         self._quit_asked = 0.0
+        self._settled: Timer | None = None
         self.animation_level = "none"
         self.set_keymap(settings.keys)
         self._colour(settings.theme)
@@ -81,6 +84,15 @@ class UmiApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
             except (NotImplementedError, RuntimeError, ValueError):
                 return
+
+    def on_resize(self) -> None:
+        """Draw once more a moment later: a terminal may still be moving its old lines while the new ones arrive."""
+        if self._settled is not None:
+            self._settled.stop()
+        self._settled = self.set_timer(SETTLE_SECONDS, self._redraw)
+
+    def _redraw(self) -> None:
+        self.screen.refresh(repaint=True, layout=True)
 
     def on_unmount(self) -> None:
         self.jobs.close()
@@ -120,7 +132,7 @@ class UmiApp(App[None]):
             case "palette":
                 self.action_command_palette()
             case "redraw":
-                self.refresh(repaint=True, layout=True)
+                self._redraw()
             case "quit":
                 self.leave()
             case "interrupt":

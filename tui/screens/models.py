@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from ...errors import UmiError
 from ...text import one_line
-from ..actions import bindings
+from ..actions import State, action, bindings
 from ..facts import size_text
 from ..making import checked
 from ..marks import marks_of
@@ -77,7 +77,10 @@ class ModelsScreen(Screen[str | None]):
             rows.highlighted = names.index(self._desk.trio) if self._desk.trio in names else 0
 
     async def action_perform(self, name: str) -> None:
-        """Run an action of the place `models`."""
+        """Run an action of the place `models`, or say why it does not work now."""
+        if why := action(name).unavailable(State(working=bool(self._jobs.running))):
+            self._say(f"{name}: {why}")
+            return
         match name:
             case "use":
                 self._use(self._chosen())
@@ -99,6 +102,10 @@ class ModelsScreen(Screen[str | None]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self._use(event.option_id or "")
 
+    @on(Work.Changed)
+    def _work_changed(self, event: Work.Changed) -> None:
+        self.query_one(KeyLine).tell(State(working=event.running))
+
     @on(Form.Filled)
     async def _filled(self, event: Form.Filled) -> None:
         try:
@@ -115,11 +122,8 @@ class ModelsScreen(Screen[str | None]):
         self.query_one("#list").focus()
 
     def _cancel(self) -> None:
-        running = self._jobs.running
-        for job in running:
+        for job in self._jobs.running:
             job.cancel()
-        if not running:
-            self._say("nothing runs that could be cancelled")
 
     def _use(self, name: str) -> None:
         facts = self._found[name].facts if name in self._found else "there is no trio to choose"
@@ -152,9 +156,7 @@ class ModelsScreen(Screen[str | None]):
         if isinstance(facts, str):
             return Content(f"{name}{in_use}  cannot be used")
         verdict = "fits" if facts.fits else "does not fit"
-        return Content(
-            f"{name}{in_use}  {verdict}: needs {size_text(facts.needed)}, {size_text(facts.free)} of memory are free"
-        )
+        return Content(f"{name}{in_use}  {verdict}: needs {size_text(facts.needed)} of {size_text(facts.free)} free")
 
     def _details(self, name: str) -> Content:
         marks = marks_of(self)

@@ -43,9 +43,9 @@ class SessionsScreen(Screen[str | None]):
         self._renamed = ""
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="search instructions, results and answers", id="search")
+        yield Input(placeholder="search instructions, results and answers", id="search", compact=True)
         yield OptionList(id="list", markup=False)
-        yield Input(placeholder="new title (Enter renames, Esc leaves it)", id="title-input")
+        yield Input(placeholder="new title (Enter renames, Esc leaves it)", id="title-input", compact=True)
         yield Static(markup=False, id="status")
         yield KeyLine()
 

@@ -45,7 +45,7 @@ class ApprovalPanel(Vertical, can_focus=True):
     ApprovalPanel { height: auto; padding: 0 1; border-top: solid $warning; }
     ApprovalPanel > #call { height: auto; max-height: 8; }
     ApprovalPanel Static { height: auto; }
-    ApprovalPanel > Input { display: none; height: 1; border: none; padding: 0; }
+    ApprovalPanel > Input { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("approval")
     clock: Callable[[], float] = staticmethod(time.monotonic)
@@ -68,7 +68,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         with VerticalScroll(id="call", can_focus=False):
             yield Static(markup=False, id="arguments")
         yield Static(markup=False, id="choices")
-        yield Input(placeholder="why not (Enter sends it)", max_length=500)
+        yield Input(placeholder="why not (Enter sends it)", max_length=500, compact=True)
 
     def on_mount(self) -> None:
         marks = marks_of(self)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Label
 
@@ -18,8 +18,10 @@ class Form(Vertical):
 
     DEFAULT_CSS = """
     Form { height: auto; padding: 0 1; background: $surface; }
-    Form Label { text-style: bold; width: 1fr; }
-    Form Input { border: none; height: 1; padding: 0; background: $surface; }
+    Form > Label { text-style: bold; }
+    Form Horizontal { height: 1; }
+    Form Horizontal > Label { width: 13; color: $text-muted; }
+    Form Input { width: 1fr; background: $surface; }
     """
 
     class Filled(Message):
@@ -37,7 +39,9 @@ class Form(Vertical):
     def compose(self) -> ComposeResult:
         yield Label(f"{self.making.title} (Enter goes on, Esc leaves)", markup=False)
         for field in self.making.fields:
-            yield Input(field.preset, placeholder=f"{field.name}: {field.hint}", id=field.name)
+            with Horizontal():
+                yield Label(field.name, markup=False)
+                yield Input(field.preset, placeholder=field.hint, id=field.name, compact=True)
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
