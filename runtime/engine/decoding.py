@@ -11,7 +11,8 @@ from ...errors import ContextFullError, EngineError
 from .cancel import CancelFlag, Cancelled
 from .constraint import Constraint
 from .drafts import Lookup
-from .lane import OUTPUTS, Lane
+from .lane import Lane
+from .offload.shape import OUTPUTS
 from .sampling import Sampler
 from .text import TextStream
 

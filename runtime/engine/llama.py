@@ -138,8 +138,7 @@ class LlamaEngine:
         the engine process that no other process shares, or its part of those (proportional set size).
         """
         with self._exchange() as process:
-            facts: list[dict[str, Any]] = _result(process.receive(process.ask("memory")))
-            return [*facts, {"kind": "process", "bytes": process.memory()}]
+            return [*self._answer(process, "memory"), {"kind": "process", "bytes": process.memory()}]
 
     def cancel(self) -> None:
         if running := self._running:
@@ -160,9 +159,12 @@ class LlamaEngine:
 
     def _ask(self, action: str, **fields: Any) -> Any:
         with self._exchange() as process:
-            answer = process.receive(process.ask(action, **fields))
-            assert answer is not None, "only a generation is given up"
-            return _result(answer)
+            return self._answer(process, action, **fields)
+
+    def _answer(self, process: EngineProcess, action: str, **fields: Any) -> Any:
+        answer = process.receive(process.ask(action, **fields))
+        assert answer is not None, "only a generation is given up"
+        return _result(answer)
 
     @contextlib.contextmanager
     def _exchange(self) -> Iterator[EngineProcess]:

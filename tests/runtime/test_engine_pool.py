@@ -1,8 +1,11 @@
 """Models and lanes in this process, placed on a device: llama.cpp takes its own CPU for one where it is told so."""
 
+import llama_cpp.llama_cpp as lib
 import pytest
+from sparse_model import QWEN_HALF_B, write_sparse
 from tiny_model import Shape, write_adapter, write_model
 
+from alpha_umi.convert.gguf_reader import read_header
 from alpha_umi.errors import EngineError, ModelFileError
 from alpha_umi.runtime.engine import library
 from alpha_umi.runtime.engine import pool as pool_module
@@ -11,6 +14,7 @@ from alpha_umi.runtime.engine.devices import devices, machine
 from alpha_umi.runtime.engine.model import Model
 from alpha_umi.runtime.engine.offload.machine import GIB, MIB, Device, Machine
 from alpha_umi.runtime.engine.offload.needs import Binding, read_needs
+from alpha_umi.runtime.engine.offload.shape import OUTPUTS, PIECE, shape
 from alpha_umi.runtime.engine.pool import Pool
 
 ROLES = ("planner", "caller", "summarizer")
@@ -130,6 +134,24 @@ def test_on_the_host_a_failure_is_told(make, four_layers, monkeypatch):
         pool.lane("planner")
 
 
+def test_what_a_plan_computes_is_what_llama_cpp_would_take(log, tmp_path):
+    """A model of half a billion weights, of which llama.cpp only simulates the allocations."""
+    path = write_sparse(tmp_path / "half.gguf", QWEN_HALF_B)
+    need = shape(read_header(path))
+    params = lib.llama_model_default_params()
+    params.no_alloc, params.load_mode = True, 0
+    model = lib.llama_model_load_from_file(bytes(path), params)
+    for context in (512, 8192):
+        wanted = lib.llama_context_default_params()
+        wanted.n_ctx, wanted.n_ubatch, wanted.n_outputs_max, wanted.n_seq_max = context, PIECE, OUTPUTS, 1
+        log.taken()
+        pointer = lib.llama_init_from_model(model, wanted)
+        taken = {one.use: one.bytes for one in log.taken()}
+        lib.llama_free(pointer)
+        assert taken["compute"] <= need.compute(context) <= taken["compute"] + 2**21
+    lib.llama_model_free(model)
+
+
 def test_memory_is_told_for_each_part(make, four_layers, tmp_path):
     adapter = write_adapter(tmp_path / "lora.gguf", shape=FOUR)
     pool = make(four_layers, free=0, adapter=adapter, context=2048)
@@ -149,5 +171,5 @@ def test_a_model_larger_than_memory_is_refused_before_it_is_loaded(make, four_la
 
 
 def test_a_context_larger_than_memory_is_refused_before_it_is_made(make, four_layers):
-    with pytest.raises(EngineError, match=r"the contexts need .* set engine\.context to 1024 or less"):
+    with pytest.raises(EngineError, match=r"the contexts need .* set engine\.context to 2048 or less"):
         make(four_layers, free=0, memory=9 * MIB, context=4096).lane("planner")

@@ -132,19 +132,15 @@ class Plan:
         for placement in self.placements:
             parts = [placement.host, *(part for part in placement.devices if part.name in unified)]
             weights += sum(part.weights for part in parts)
-            held += sum(part.cache for part in parts) + max((part.compute for part in parts), default=0)
+            held += sum(part.cache for part in parts) + max(part.compute for part in parts)
+            held += len(placement.need.lanes) * placement.need.shape.scores
         return weights, held
 
     def _fitting_context(self) -> int:
         """The largest context, for every lane alike, whose caches fit; 0 if none does."""
         for context in (1 << power for power in range(20, 8, -1)):
             needs = [_with_context(placement.need, context) for placement in self.placements]
-            held = sum(
-                need.shape.caches(lane.context) + need.shape.compute(lane.context)
-                for need in needs
-                for lane in need.lanes
-            )
-            if held <= self.machine.free:
+            if Plan(self.machine, tuple(map(on_host, needs)))._host()[1] <= self.machine.free:
                 return context
         return 0
 

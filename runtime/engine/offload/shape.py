@@ -9,10 +9,14 @@ import numpy as np
 
 from ....convert.gguf_reader import Header
 
-BATCH = 512
-"""Most tokens that a lane computes at once."""
+PIECE = 128
+"""Tokens that a lane computes at once: a cancel waits for one matrix product of so many."""
+
+OUTPUTS = 16
+"""Most tokens whose scores a lane computes at once: they bound its memory, and llama.cpp aborts beyond them."""
 
 _CELL_BYTES, _CELLS = 2, 256
+_SLACK = 1 << 17
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 
 
@@ -51,11 +55,18 @@ class Shape:
     def compute(self, context: int) -> int:
         """Scratch memory of one lane on a device that holds layers.
 
-        What llama.cpp reserves for a graph with flash attention: seven activations of a batch, and the mask. Compared
-        with its own figures for models of 0.5 to 7 billion weights.
+        What llama.cpp reserves for a graph with flash attention: the mask, and seven activations of a batch or the
+        scores, whichever is more. Compared with its own figures for models of 0.5 to 7 billion weights.
         """
-        batch = min(BATCH, context)
-        return 4 * batch * (4 * self.width + 3 * self.inner) + 2 * batch * max(context, _CELLS) + 8 * self.vocabulary
+        batch = min(PIECE, context)
+        activations = 4 * batch * (4 * self.width + 3 * self.inner)
+        scores = self.scores + 4 * (batch + OUTPUTS) * self.width
+        return max(activations, scores) + 2 * batch * max(context, _CELLS) + _SLACK
+
+    @property
+    def scores(self) -> int:
+        """The scores of as many tokens as a lane computes at once; the host keeps a copy."""
+        return 4 * OUTPUTS * self.vocabulary
 
 
 def shape(header: Header) -> Shape:
