@@ -161,7 +161,8 @@ def test_unwritable_destination(make_checkpoint: MakeCheckpoint, tmp_path: Path)
 def test_a_killed_conversion_leaves_no_file_that_looks_whole(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     """Killed at the first progress: the next run replaces what is left and makes the file as if nothing had been."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from alpha_umi.convert.conversion import convert_checkpoint\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from alpha_umi.convert.conversion import convert_checkpoint\n"
         "convert_checkpoint(Path(sys.argv[1]), Path(sys.argv[2]), type='f32', name='tiny',\n"
         "                   progress=lambda done, total: os.kill(os.getpid(), signal.SIGKILL))"
     )
