@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest --deselect tests/tui/test_chat.py::test_the_meters_tell_speed_context_memory_and_mode
+	$(BIN)/python -m pytest
 
 # Conversion against llama.cpp's own converter, which comes with the source distribution of llama-cpp-python.
 ORACLE := build/oracle

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 import click
 
+from . import commands_pull, commands_store, commands_trio
 from .commands_make import adapter, check, convert, quantise
-from .trio import ROLES, BrokenTrio, Trio, find_trio, list_trios
 
 
 @click.group()
 def models() -> None:
-    """Convert and check model files."""
+    """Pull, convert, check and keep model files."""
 
 
-for command in (convert, quantise, adapter, check):
+for command in (
+    convert,
+    quantise,
+    adapter,
+    check,
+    commands_pull.pull_,
+    commands_store.import_,
+    commands_store.list_,
+    commands_store.show,
+    commands_store.verify,
+    commands_store.remove,
+    commands_store.gc,
+    commands_store.export,
+):
     models.add_command(command)
 
 
@@ -26,39 +35,12 @@ def trio() -> None:
     """The trios of models that can answer."""
 
 
-@trio.command("list")
-@click.pass_context
-def list_(context: click.Context) -> None:
-    """Every trio, with what it is."""
-    for found in list_trios(_folders(context)):
-        click.echo(f"{found.name}  {found.error if isinstance(found, BrokenTrio) else found.description}".rstrip())
-
-
-@trio.command()
-@click.argument("name")
-@click.pass_context
-def show(context: click.Context, name: str) -> None:
-    """The roles of the trio NAME (or of a folder), with their files and limits."""
-    for line in _described(find_trio(name, _folders(context))):
-        click.echo(line)
-
-
-def _described(trio: Trio) -> Sequence[str]:
-    lines = [f"{trio.name}: {trio.description}".rstrip(": "), f"dialect {trio.dialect}"]
-    for role in ROLES:
-        bound = trio.roles[role]
-        adapter = f" with adapter {bound.adapter}" if bound.adapter else ""
-        lines.append(f"{role:<10}  {bound.model}{adapter}")
-        sampling = f"temperature {bound.temperature:g}, seed {bound.seed}" if bound.temperature else "greedy"
-        lines.append(f"{'':<10}  context {bound.context} tokens, output up to {bound.max_tokens}, {sampling}")
-    total = sum(path.stat().st_size for path in trio.files)
-    lines.append(f"{len(trio.files)} file{'s' * (len(trio.files) != 1)}, {total / 2**20:.1f} MiB")
-    if trio.card:
-        lines.append(f"card {trio.card}")
-    return lines
-
-
-def _folders(context: click.Context) -> tuple[Path, ...]:
-    settings: Any = context.obj
-    folders: tuple[Path, ...] = settings.trio_folders
-    return folders
+for command in (
+    commands_trio.list_,
+    commands_trio.show,
+    commands_trio.create,
+    commands_trio.use,
+    commands_trio.pull,
+    commands_trio.remove,
+):
+    trio.add_command(command)

@@ -89,13 +89,24 @@ def export(home: Home, session_id: str, kind: str, output: Path | None) -> None:
 
 
 @click.command()
+@click.option("--models", is_flag=True, help="Tell also where each model goes and what memory it takes.")
+@click.option(
+    "--plan",
+    "machine",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Only show where the models would go on the machine that this TOML file describes.",
+)
 @click.pass_obj
-def doctor(home: Home) -> None:
+def doctor(home: Home, models: bool, machine: Path | None) -> None:
     """Check versions, devices, folders and model files."""
-    from .doctor import examine
+    from .doctor import examine, plan_for
 
+    if machine is not None:
+        for line in plan_for(home.paths, machine):
+            click.echo(printable(line))
+        return
     usable = True
-    for finding in examine(home.paths):
+    for finding in examine(home.paths, models=models):
         usable = usable and finding.ok
         click.echo(f"{'ok' if finding.ok else 'FAULT':7}{finding.topic:10}{printable(finding.detail)}")
     click.get_current_context().exit(0 if usable else 5)
