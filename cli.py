@@ -19,8 +19,10 @@ from .tui.terminal import can_draw
 COMMANDS = {
     "run": ("tui.commands:run", "Answer one instruction."),
     "chat": ("tui.commands:chat", "Answer one instruction after the other."),
+    "keys": ("tui.commands_keys:keys", "List the keys of the screen and what remaps them."),
     "sessions": ("runtime.commands:sessions", "List, show, search and export sessions."),
-    "tools": ("tools.commands:tools", "List, show and call tools."),
+    "tools": ("tools.commands:tools", "List, show, call, add and remove tools."),
+    "mcp": ("tools.mcp.commands:mcp", "Add, list, show and remove MCP servers."),
     "trio": ("convert.commands:trio", "Make, choose, list and show trios of models."),
     "models": ("convert.commands:models", "Pull, convert, check and keep model files."),
     "bundle": ("convert.commands_bundle:bundle", "Bring everything to a machine without internet."),

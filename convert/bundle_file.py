@@ -15,7 +15,7 @@ from ..errors import ModelFileError
 from .bundle import LIST, Contents
 from .files import CHUNK, Progress
 from .gguf_writer import replacing
-from .manifest import Manifest
+from .manifest import Manifest, parse_manifest
 
 LARGEST_LIST, LARGEST_TEXT, MOST_MEMBERS = 1 << 24, 1 << 22, 10_000
 
@@ -84,9 +84,9 @@ class Bundle:
         found = []
         for name in self.contents.named("manifests"):
             try:
-                manifest = Manifest.model_validate_json(self.text(name))
-            except ValidationError as error:
-                raise self._damaged(f"{name} is not a sound manifest") from error
+                manifest = parse_manifest(self.text(name).encode())
+            except ValueError as error:
+                raise self._damaged(f"{name} is not a sound manifest ({error})") from error
             if name != f"manifests/{manifest.name}.json":
                 raise self._damaged(f"{name} is the manifest of {manifest.name}")
             if f"blobs/sha256-{manifest.sha256}" not in self.contents.members:

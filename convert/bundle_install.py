@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +105,7 @@ def _install_model(bundle: Bundle, manifest: Manifest, store: ModelStore, stage:
                 pass
             else:
                 return
-    with _staging(store) as folder, stage(f"checking {manifest.name}") as progress:
+    with store.workshop() as folder, stage(f"checking {manifest.name}") as progress:
         staged = folder / f"{manifest.name}.gguf"
         bundle.extract(f"blobs/sha256-{manifest.sha256}", staged)
         found = examine(store, staged, manifest.kind, progress=progress)
@@ -122,7 +119,7 @@ def _install_trio(bundle: Bundle, trio: BundledTrio, destination: Destination, r
         role: Binding(bound.model, bound.adapter, bound.model_dump(exclude={"model", "adapter"}))
         for role, bound in trio.roles.items()
     }
-    with _staging(destination.store) as place:
+    with destination.store.workshop() as place:
         card = None
         if f"cards/{trio.name}.md" in bundle.contents.members:
             card = place / "card.md"
@@ -137,11 +134,3 @@ def _install_trio(bundle: Bundle, trio: BundledTrio, destination: Destination, r
             replace=True,
         )
     return folder
-
-
-@contextmanager
-def _staging(store: ModelStore) -> Iterator[Path]:
-    """A folder on the store's disk for as long as the block runs."""
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=store.folder) as place:
-        yield Path(place)

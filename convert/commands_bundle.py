@@ -99,8 +99,10 @@ def _show(contents: Contents) -> None:
     for trio in contents.trios:
         models = ", ".join(dict.fromkeys(bound.model for bound in trio.roles.values()))
         click.echo(f"trio    {trio.name} ({trio.dialect}): {models}  {one_line(trio.description, 80)}".rstrip())
-    for folder, label in (("tools", "tools"), ("wheels", "package")):
-        for name in contents.named(folder):
-            click.echo(f"{label:<8}{name.partition('/')[2]}")
+    for name in contents.named("tools"):
+        click.echo(f"tools   {name.partition('/')[2]}")
+    if wheels := contents.named("wheels"):
+        made = contents.made_with
+        click.echo(f"wheels  {len(wheels)} packages for Python {made['python']} on {made['machine']}")
     if SETTINGS in contents.members:
         click.echo("settings")

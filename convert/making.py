@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,15 +36,14 @@ def make_model(
 ) -> Manifest:
     """Convert the folder `checkpoint`, quantise it where `type` needs that, and keep the file under `name`.
 
-    type: one of QUANT_TYPES, or of WeightType. Files on the way lie in the store's folder and go when this ends.
+    type: one of QUANT_TYPES, or of WeightType. Files on the way lie in a workshop of the store and go when this ends.
     Raises what conversion, quantisation and import raise.
     """
     from .conversion import convert_checkpoint
 
     check_type(type)
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=store.folder) as place:
-        made = Path(place) / "converted.gguf"
+    with store.workshop() as place:
+        made = place / "converted.gguf"
         wanted: WeightType = MASTER if type in QUANT_TYPES else type  # type: ignore[assignment]
         with stage(f"converting {name}") as progress:
             reports: list[BaseModel] = [

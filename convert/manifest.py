@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -60,7 +62,9 @@ class Manifest(BaseModel):
     created: datetime
 
     def json_text(self) -> str:
-        return self.model_dump_json(indent=2) + "\n"
+        """The manifest as it is stored: with a seal over all else, so that no byte of it changes unnoticed."""
+        body = self.model_dump(mode="json")
+        return _laid_out(body | {"seal": _seal(body)})
 
 
 def describe(
@@ -99,19 +103,37 @@ def describe(
 
 
 def read_manifest(file: Path) -> Manifest:
-    """The manifest in a file; ModelFileError where it is missing or not sound."""
+    """The manifest in a file; ModelFileError where it is missing or not as it was written."""
     try:
         if file.stat().st_size > LARGEST:
             raise ModelFileError(f"{file} is not a manifest: it is larger than {LARGEST} bytes")
-        return Manifest.model_validate_json(file.read_bytes())
+        return parse_manifest(file.read_bytes())
     except OSError as error:
         raise ModelFileError(f"{file} cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise ModelFileError(f"{file} is not a sound manifest ({error}): import the model again") from error
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The manifest in the bytes of a file; ValueError with one sentence where it is not as it was written."""
+    body = json.loads(data)
+    if not isinstance(body, dict) or _laid_out(body).encode() != data:
+        raise ValueError("it is not as umi writes it")
+    if body.pop("seal", None) != _seal(body):
+        raise ValueError("it was changed")
+    try:
+        return Manifest.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise ModelFileError(
-            f"{file} is not a sound manifest ({place}: {first['msg']}): import the model again"
-        ) from error
+        raise ValueError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+
+
+def _laid_out(body: dict[str, Any]) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _seal(body: dict[str, Any]) -> str:
+    return hashlib.sha256(_laid_out(body).encode()).hexdigest()
 
 
 def check_name(name: str) -> None:

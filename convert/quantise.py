@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import ModelFileError
@@ -23,7 +24,7 @@ from .probe import Text, probe
 from .probe_texts import TEXTS
 from .quantiser import Request
 from .stored import Floats
-from .verify import log_softmax
+from .verify import divergence
 from .weight_types import QUANT_TYPES
 
 PLAIN = {"F32", "F16", "BF16"}
@@ -161,7 +162,7 @@ def _lines(
         raise ModelFileError(f"llama.cpp did not quantise {request.source}: {last}")
 
 
-def _compare(source: Path, made: Path, text: str | None) -> tuple[Floats, Floats]:
+def _compare(source: Path, made: Path, text: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Divergence and agreement of the likeliest token at every position."""
     answer, _ = probe(source, texts=[Text(text=text or "\n".join(TEXTS), control=False, around=True)])
     context = read_header(source).metadata
@@ -170,16 +171,14 @@ def _compare(source: Path, made: Path, text: str | None) -> tuple[Floats, Floats
     if len(tokens) < FEWEST_POSITIONS:
         raise ModelFileError(f"the text is too short to compare on: give at least {FEWEST_POSITIONS} tokens")
     before, after = (_logits(file, tokens) for file in (source, made))
-    kl = (np.exp(before) * (before - after)).sum(axis=-1).astype(np.float32)
-    same = (before.argmax(axis=-1) == after.argmax(axis=-1)).astype(np.float32)
-    return kl, same
+    return divergence(before, after), before.argmax(axis=-1) == after.argmax(axis=-1)
 
 
 def _logits(file: Path, tokens: Sequence[int]) -> Floats:
     _, logits = probe(file, tokens=tokens)
     if not math.isfinite(float(logits.sum())):
         raise ModelFileError(f"llama.cpp computes NaN or infinite logits from {file.name}; no file was left")
-    return log_softmax(logits).astype(np.float32)
+    return logits
 
 
 def _sha256(file: Path) -> str:

@@ -154,11 +154,17 @@ def _vocabulary(
 def _tokens(
     pieces: Pieces, added: Sequence[Added], rows: int
 ) -> tuple[tuple[str, ...], tuple[TokenType, ...], tuple[float, ...]]:
-    """Texts, types and scores by id; ids that no token has become unused rows."""
+    """Texts, types and scores by id; ids that no token has become unused rows.
+
+    llama.cpp looks for user-defined tokens in text that still has its spaces.
+    """
     texts = dict(enumerate(pieces.texts))
     types, scores = dict(enumerate(pieces.types)), dict(enumerate(pieces.scores))
     for id, text, type in _changes(texts, types, added):
         texts[id], types[id], scores[id] = text, type, ADDED_SCORE
+    for id, type in types.items():
+        if type is TokenType.USER_DEFINED:
+            texts[id] = texts[id].replace(SPACE, " ")
     check_ids(texts, rows)
     return (
         tuple(texts.get(id, f"[PAD{id}]") for id in range(rows)),
@@ -170,16 +176,10 @@ def _tokens(
 def _changes(
     texts: Mapping[int, str], types: Mapping[int, TokenType], added: Sequence[Added]
 ) -> Iterator[tuple[int, str, TokenType]]:
-    """What the added tokens change. llama.cpp looks for user-defined ones in text that still has its spaces."""
+    """Ids, texts and types of the added tokens, less the unknown token, which stays what it is."""
     for token in added:
         id, text = token["id"], token["content"]
-        if types.get(id) is TokenType.UNKNOWN and texts[id] == text:
-            continue
         if texts.get(id, text) != text:
             raise ModelFileError(f"id {id} is both {texts[id]!r} and {text!r}")
-        type = added_type(text, bool(token.get("special")))
-        yield id, text if type is TokenType.CONTROL else text.replace(SPACE, " "), type
-    listed = {token["id"] for token in added}
-    for id, type in types.items():
-        if type is TokenType.USER_DEFINED and id not in listed:
-            yield id, texts[id].replace(SPACE, " "), type
+        if types.get(id) is not TokenType.UNKNOWN:
+            yield id, text, added_type(text, bool(token.get("special")))

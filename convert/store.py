@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from .files import Progress, copy_file, file_size, hash_file, sync_folder, write
 from .gguf_check import check_gguf
 from .manifest import Manifest, check_name, read_manifest
 from .seal import BLOBS, SEALS, digest_of, note_sound, verify_stored
+
+WORKSHOP = ".making-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,22 @@ class ModelStore:
                 freed += path.stat().st_size
                 path.unlink()
                 (self._seals / f"{path.name}.json").unlink(missing_ok=True)
+            for place in self.folder.glob(f"{WORKSHOP}*"):
+                freed += _clear_left(place)
         return freed
+
+    @contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """A folder on the store's disk for work that ends in `add`; `gc` deletes it should this process be killed."""
+        with self._locked():
+            place = Path(tempfile.mkdtemp(prefix=WORKSHOP, dir=self.folder))
+            lock = os.open(place / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place)
+            os.close(lock)
 
     def export(self, name: str, destination: Path, progress: Progress | None = None) -> Path:
         """Copy a model out, with its manifest beside it as `<destination>.json`; ModelFileError where damaged."""
@@ -196,6 +215,21 @@ class ModelStore:
 def beside(file: Path) -> Path:
     """Where the manifest of an exported file lies."""
     return file.with_name(file.name + ".json")
+
+
+def _clear_left(place: Path) -> int:
+    """Delete a workshop whose process is gone; the bytes that this freed."""
+    lock = os.open(place / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0
+    else:
+        freed = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        shutil.rmtree(place)
+        return freed
+    finally:
+        os.close(lock)
 
 
 def _same_disk(file: Path, folder: Path) -> bool:

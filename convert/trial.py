@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from ..errors import ModelFileError
 from .files import Progress
+from .fit import check_fits
 from .gguf_check import check_gguf
 from .gguf_reader import BLOCKS, Tensor, read_header
 from .probe import Answer, Text, probe
@@ -30,7 +31,7 @@ SCALES: dict[int, tuple[int, ...]] = {
 
 
 def try_model(path: Path, seconds: float = 120.0, progress: Progress | None = None) -> Answer:
-    """Check a model file and all its weights, then encode texts and evaluate a few tokens with it.
+    """Check a model file and all its weights, then encode texts, evaluate a few tokens and render its chat template.
 
     Raises ModelFileError when any of it fails. seconds: limit for llama.cpp's part. progress: of the weights.
     """
@@ -39,6 +40,7 @@ def try_model(path: Path, seconds: float = 120.0, progress: Progress | None = No
     answer, logits = probe(path, texts=[Text(text=text) for text in TEXTS], tokens=[0, 1, 2, 3], seconds=seconds)
     if not np.isfinite(logits).all():
         raise ModelFileError(f"{path} computes NaN or infinite logits: it cannot be used")
+    try_template(path)
     return answer
 
 
@@ -51,7 +53,8 @@ def try_adapter(path: Path, base: Path | None = None, progress: Progress | None 
 
 
 def try_pair(base: Path, adapter: Path, seconds: float = 120.0) -> None:
-    """Let llama.cpp evaluate a few tokens with an adapter on a base; ModelFileError where they do not fit."""
+    """Match an adapter with its base and let llama.cpp evaluate a few tokens; ModelFileError where they do not fit."""
+    check_fits(base, adapter)
     try:
         _, logits = probe(base, tokens=[0, 1, 2, 3], adapter=adapter, seconds=seconds)
     except ModelFileError as error:

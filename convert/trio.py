@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,9 @@ class RoleBinding(BaseModel):
     @classmethod
     def _inside_folder(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         """Relative files lie in the folder that is given as the context of the validation."""
-        return value if value is None or info.context is None else Path(info.context) / value
+        if value is None or info.context is None:
+            return value
+        return Path(os.path.normpath(Path(info.context) / value))
 
     @model_validator(mode="after")
     def _output_fits(self) -> RoleBinding:

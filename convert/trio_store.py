@@ -100,11 +100,6 @@ def _table(folder: Path, store: ModelStore, binding: Binding) -> dict[str, Any]:
     table: dict[str, Any] = {"model": os.path.relpath(store.blob(model.sha256), folder)}
     if binding.adapter is not None:
         adapter = _stored(store, binding.adapter, "adapter")
-        if adapter.architecture != model.architecture:
-            raise TrioError(
-                f"the adapter {adapter.name} is for {adapter.architecture} models and {model.name} is a "
-                f"{model.architecture} model: use the base it was trained on"
-            )
         try_pair(store.blob(model.sha256), store.blob(adapter.sha256))
         table["adapter"] = os.path.relpath(store.blob(adapter.sha256), folder)
     return table | dict(binding.limits)

@@ -18,6 +18,7 @@ from .checkpoint import Checkpoint
 from .config import ModelConfig
 from .gguf_reader import Tensor, read_header
 from .gguf_writer import Progress, gguf_names
+from .pretokenizers import NOTES
 from .probe import Answer, Text, probe
 from .probe_texts import TEXTS
 from .reference import Reference
@@ -80,7 +81,7 @@ def verify(
         max_difference=difference,
         types=types,
         ends=tuple(vocabulary.tokens[end] for end in answer.ends),
-        notes=tuple(note for note in (source.note, _window_note(checkpoint.config)) if note),
+        notes=tuple(filter(None, (source.note, NOTES.get(vocabulary.pre), _window_note(checkpoint.config)))),
     )
 
 
@@ -115,11 +116,13 @@ def compare_logits(
     """Mean KL divergence and the largest difference; raises ModelFileError beyond the tolerance."""
     if not np.isfinite(logits).all():
         raise ModelFileError(f"llama.cpp computes NaN or infinite logits from the {what} file")
-    source, made = log_softmax(reference), log_softmax(logits)
-    kl = float((np.exp(source) * (source - made)).sum(axis=-1).mean())
-    difference = float(np.abs(reference - logits).max())
-    centred = reference - reference.mean(axis=-1, keepdims=True)
-    error = float(np.sqrt(((reference - logits) ** 2).mean() / max(float((centred**2).mean()), 1e-12)))
+    kl = float(divergence(reference, logits).mean())
+    difference = error = spread = 0.0
+    for source, made in zip(reference, logits, strict=True):
+        difference = max(difference, float(np.abs(source - made).max()))
+        error += float(np.square(source - made, dtype=np.float64).sum())
+        spread += float(np.square(source - source.mean(), dtype=np.float64).sum())
+    error = math.sqrt(error / max(spread, 1e-12))
     if kl > tolerance.kl or error > tolerance.logits:
         raise ModelFileError(
             f"the {what} file computes other logits than its source: KL {kl:.2g} (allowed {tolerance.kl:g}), relative "
@@ -128,9 +131,19 @@ def compare_logits(
     return kl, difference
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+def divergence(reference: Floats, logits: Floats) -> NDArray[np.float64]:
+    """KL divergence of every position's distribution from the reference's, in nats."""
+    found = np.empty(len(reference))
+    for place, (source, made) in enumerate(zip(reference, logits, strict=True)):
+        before, after = log_softmax(source), log_softmax(made)
+        found[place] = np.exp(before) @ (before - after)
+    return found
+
+
+def log_softmax(logits: Floats) -> NDArray[np.float64]:
+    """Log probabilities from the logits of one position."""
+    shifted = logits.astype(np.float64) - float(logits.max())
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
     return result
 
 

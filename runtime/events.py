@@ -62,11 +62,12 @@ class _Event(BaseModel):
 
 
 class TurnStarted(_Event):
-    """A turn begins; `tools` are the names on offer."""
+    """A turn begins; `tools` are the names on offer, `refused` registered tools that cannot be offered now, and why."""
 
     type: Literal["turn_started"] = "turn_started"
     instruction: str
     tools: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
 
 
 class PlanDelta(_Event):
@@ -102,12 +103,13 @@ class CallProposed(_Event):
 
 
 class ApprovalNeeded(_Event):
-    """The call waits for the user; `reason` says why it is asked."""
+    """The call waits for the user; `reason` says why it is asked, `detail` what would really happen, line by line."""
 
     type: Literal["approval_needed"] = "approval_needed"
     tool: str
     arguments: dict[str, Any]
     reason: str
+    detail: tuple[str, ...] = ()
 
 
 class ApprovalGiven(_Event):

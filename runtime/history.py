@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ..text import inert
 from ..tools.spec import Status
 from . import events as ev
 
@@ -53,8 +54,9 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The content, with the status before it unless all went well."""
-        return self.content if self.status == "ok" else f"{self.status}: {self.content}"
+        """The content as data that no model takes for control text, with the status before it unless all went well."""
+        content = inert(self.content)
+        return content if self.status == "ok" else f"{self.status}: {content}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .paths import Paths
 
 if TYPE_CHECKING:
+    from ..tools.catalogue import Catalogue
     from .settings import Settings
 
 
@@ -25,6 +26,12 @@ class Home:
         from .settings import Settings
 
         return Settings.load(self.paths.settings_file)
+
+    def open_catalogue(self, workspace: Path) -> Catalogue:
+        """The tools of this user, at work in `workspace`; see `world.open_catalogue`."""
+        from .world import open_catalogue
+
+        return open_catalogue(self.paths, workspace)
 
     @property
     def notebook(self) -> Path:

@@ -19,6 +19,8 @@ from .stream import MarkFilter
 from .structures import call_structure, plan_structure
 from .window import Ledger, account, fit
 
+_READ_DOCUMENTS: tuple[Role, ...] = ("planner", "caller")
+
 
 class OutOfTokens(Exception):
     """A role's tokens ran out before its output was complete."""
@@ -47,6 +49,13 @@ class Roles:
     engine: Engine
     dialect: Dialect
     sampling: Mapping[Role, Sampling] = field(default_factory=dict)
+
+    def fits(self, tools: Sequence[ToolSpec]) -> bool:
+        """Whether the documents of the tools leave a third of a context for the conversation."""
+        return all(
+            3 * self.engine.count(role, self.dialect.head(role, tools)) <= 2 * self.engine.context(role)
+            for role in _READ_DOCUMENTS
+        )
 
     def plan(
         self, tools: Sequence[ToolSpec], history: list[Entry], allowed: Collection[Decision], budget: int

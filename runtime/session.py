@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,15 +69,11 @@ class Session:
         An event that completes what deltas announced takes their place. A turn that was cut off is closed as
         `stopped` when the next one starts. StorageError if another process has led the session on.
         """
-        with self._lock:
-            with self._file.writing(durable=event.type not in _DELTAS) as db:
-                self._touch(db, event)
-                if self._latest() != self._newest:
-                    raise StorageError(f"session {self.id} was continued by another umi; open it again to go on")
-                if isinstance(event, TurnStarted):
-                    self._close_turn(db)
-                newest = self._insert(db, event)
-            self._newest = newest
+        self._store([event], durable=event.type not in _DELTAS)
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Store many events at once: all of them or none."""
+        self._store(events, durable=True)
 
     def events(self) -> list[Event]:
         """Everything that happened, in order; of a turn that was cut off also the deltas of what was being written."""
@@ -93,6 +90,19 @@ class Session:
     def history(self) -> list[Entry]:
         """What the roles are told of the session."""
         return entries(self.events())
+
+    def _store(self, events: Iterable[Event], durable: bool) -> None:
+        with self._lock:
+            newest = self._newest
+            with self._file.writing(durable) as db:
+                for event in events:
+                    self._touch(db, event)
+                    if self._latest() != newest:
+                        raise StorageError(f"session {self.id} was continued by another umi; open it again to go on")
+                    if isinstance(event, TurnStarted):
+                        self._close_turn(db)
+                    newest = self._insert(db, event)
+            self._newest = newest
 
     def _touch(self, db: Database, event: Event) -> None:
         title = one_line(event.instruction, TITLE_CHARACTERS) if isinstance(event, TurnStarted) else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import UsageError
 from ..text import one_line
+from .events import Event
 from .session import TITLE_CHARACTERS, Session, SessionInfo, infos, now
 from .store.database import DatabaseFile, Rows
 from .store.ids import next_id
@@ -42,6 +43,12 @@ class SessionStore:
             session_id = next_id(db.execute("SELECT max(id) FROM sessions").fetchone()[0])
             db.execute("UPDATE sessions SET id = ? WHERE id = ''", [session_id])
         return Session(self._file, session_id)
+
+    def copy(self, session: Session, events: Iterable[Event]) -> Session:
+        """A new session in the same workspace with the same trio, which begins with `events`."""
+        copy = self.create(session.workspace, session.trio)
+        copy.extend(events)
+        return copy
 
     def open(self, name: str) -> Session:
         """The session `name`, to be read or led on."""

@@ -87,6 +87,7 @@ class ScreenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ascii: bool = Field(False, description="draw with ASCII alone")
+    theme: str = Field("auto", description="colours: `auto` or a theme that `/theme` lists")
     mouse: bool = Field(True, description="use the mouse; `false` leaves it to the terminal's own selection")
     keys: dict[str, str] = Field({}, description='other keys for actions, such as `{ send = "ctrl+s" }`')
 

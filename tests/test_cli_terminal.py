@@ -20,11 +20,18 @@ def work(tmp_path):
 
 @pytest.mark.parametrize(
     ("typed", "written", "told"),
-    [("y\n", True, "allowed by user"), ("\n", False, "refused by user"), ("use b.md\n", False, "by user: use b.md")],
+    [
+        ("1\n", True, "allowed by user"),
+        ("y\n", True, "allowed by user"),
+        ("\n", False, "refused by user"),
+        ("3\n", False, "refused by user"),
+        ("use b.md\n", False, "by user: use b.md"),
+    ],
 )
 def test_at_a_terminal_the_user_is_asked(home, work, typed, written, told):
     with Terminal(home, work, WRITE, "run", "put water into garden.md") as terminal:
-        terminal.wait_for('Allow write_file {"path":"garden.md","text":"water"}? (it changes files) [y/N')
+        terminal.wait_for('Allow write_file {"path":"garden.md","text":"water"}? (it changes files)')
+        terminal.wait_for("1, 2 or 3, or say why not [3]: ")
         terminal.type(typed)
         assert terminal.finish() == 0
     assert (work / "garden.md").exists() is written
@@ -42,8 +49,8 @@ def test_yes_for_the_session_is_not_asked_again(home, work):
     with Terminal(home, work, script, "chat", "--plain") as terminal:
         terminal.wait_for("> ")
         terminal.type("put water into garden.md\n")
-        terminal.wait_for("[y/N")
-        terminal.type("s\n")
+        terminal.wait_for("or say why not")
+        terminal.type("2\n")
         terminal.wait_for("First.")
         terminal.type("put water into garden.md again\n")
         terminal.wait_for("Second.")
@@ -56,7 +63,7 @@ def test_what_was_typed_before_the_question_does_not_answer_it(home, work):
     with Terminal(home, work, WRITE | {"delay": 0.3}, "run", "put water into garden.md") as terminal:
         terminal.wait_for("plan 1")
         terminal.type("y\n")
-        terminal.wait_for("[y/N")
+        terminal.wait_for("or say why not")
         terminal.type("n\n")
         assert terminal.finish() == 0
     assert not (work / "garden.md").exists()
@@ -74,7 +81,7 @@ def test_ctrl_c_stops_the_turn_and_keeps_what_was_written(home, work):
 
 def test_ctrl_c_at_the_question_stops_the_turn(home, work):
     with Terminal(home, work, WRITE, "run", "put water into garden.md") as terminal:
-        terminal.wait_for("[y/N")
+        terminal.wait_for("or say why not")
         terminal.interrupt()
         assert terminal.finish() == 4
     assert not (work / "garden.md").exists()

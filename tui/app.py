@@ -13,17 +13,25 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
+from ..errors import ConfigError
 from ..runtime.home import Home
-from .actions import ACTIONS, bindings, check_keys
+from ..text import printable
+from .actions import ACTIONS, bindings
 from .bridge import Bridge
 from .desk import Desk, Options
+from .jobs import Jobs
+from .keys import check_keys
 from .marks import ASCII_CLASS, terminal_is_ascii
 from .screens.chat import ChatScreen
 
 QUIT_SECONDS = 3.0
 """How long the first Ctrl-C counts."""
+
+NEWS_SECONDS = 0.5
+SETTLE_SECONDS = 0.4
 
 
 class UmiApp(App[None]):
@@ -34,6 +42,7 @@ class UmiApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", priority=True)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (16, "-tall")]
 
     def __init__(self, desk: Desk) -> None:
@@ -41,11 +50,14 @@ class UmiApp(App[None]):
         settings = desk.home.settings.tui
         check_keys(settings.keys)
         self.bridge = Bridge(desk, self.post_to_chat, desk.options.approve or desk.home.settings.approve)
-        self._chat = ChatScreen(self.bridge)
+        self.jobs = Jobs()
+        self._chat = ChatScreen(self.bridge, self.jobs)
         self._remapped = settings.keys
         self._quit_asked = 0.0
+        self._settled: Timer | None = None
         self.animation_level = "none"
         self.set_keymap(settings.keys)
+        self._colour(settings.theme)
         if settings.ascii or terminal_is_ascii():
             self.add_class(ASCII_CLASS)
 
@@ -56,15 +68,40 @@ class UmiApp(App[None]):
         """Hand a message of the bridge to the chat, from any thread."""
         self._chat.post_message(message)
 
+    def _colour(self, theme: str) -> None:
+        """Take a theme; `auto` is the terminal's own colours where it has 16 of them at most."""
+        if theme != "auto" and theme not in self.available_themes:
+            raise ConfigError(f"[tui] theme is {theme!r}; choose auto, {', '.join(sorted(self.available_themes))}")
+        if theme != "auto":
+            self.theme = theme
+        elif self.console.color_system == "standard":
+            self.theme = "ansi-dark"
+
     def on_mount(self) -> None:
+        self.set_interval(NEWS_SECONDS, self._tell_news)
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
             except (NotImplementedError, RuntimeError, ValueError):
                 return
 
+    def on_resize(self) -> None:
+        """Draw once more a moment later: a terminal may still be moving its old lines while the new ones arrive."""
+        if self._settled is not None:
+            self._settled.stop()
+        self._settled = self.set_timer(SETTLE_SECONDS, self._redraw)
+
+    def _redraw(self) -> None:
+        self.screen.refresh(repaint=True, layout=True)
+
     def on_unmount(self) -> None:
+        self.jobs.close()
         self.bridge.close()
+
+    def _tell_news(self) -> None:
+        for job in self.jobs.news():
+            failed = job.state == "failed"
+            self.notify(printable(job.text()), severity="error" if failed else "information", markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         if screen is self._chat:
@@ -95,9 +132,9 @@ class UmiApp(App[None]):
             case "palette":
                 self.action_command_palette()
             case "redraw":
-                self.refresh(repaint=True, layout=True)
+                self._redraw()
             case "quit":
-                self.exit()
+                self.leave()
             case "interrupt":
                 self._interrupt()
 
@@ -108,11 +145,23 @@ class UmiApp(App[None]):
             self.notify("the selection was sent to the clipboard", markup=False)
         elif self._chat.busy:
             self._chat.stop()
-        elif time.monotonic() - self._quit_asked < QUIT_SECONDS:
+        else:
+            self._leave_when_twice("press it again to quit")
+
+    def leave(self) -> None:
+        """Quit; with work that runs, when asked twice."""
+        if self.jobs.running:
+            titles = ", ".join(job.title for job in self.jobs.running)
+            self._leave_when_twice(f"{titles} still runs; once more cancels it and quits")
+        else:
+            self.exit()
+
+    def _leave_when_twice(self, warning: str) -> None:
+        if time.monotonic() - self._quit_asked < QUIT_SECONDS:
             self.exit()
         else:
             self._quit_asked = time.monotonic()
-            self.notify("press it again to quit", markup=False, timeout=QUIT_SECONDS)
+            self.notify(printable(warning), markup=False, timeout=QUIT_SECONDS)
 
     def _selected(self) -> str:
         if isinstance(self.focused, TextArea | Input) and self.focused.selected_text:

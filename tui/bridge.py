@@ -34,9 +34,10 @@ class Told(Message):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session is on the desk, with its events."""
+    """A session is on the desk, with its events; `going_on` where its last turn is about to be led on."""
 
     events: tuple[ev.Event, ...]
+    going_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,16 @@ class Bridge:
         """Lead a turn."""
         self._do(lambda: self._turn(instruction))
 
-    def retry(self) -> None:
-        """Lead the last turn again, in a copy of the session without it."""
-        self._do(self._retry)
+    def retry(self, turn: int | None = None, step: int = 1, instruction: str = "") -> None:
+        """Lead a turn again from a step of it, in a copy of the session; see `Desk.fork`.
+
+        instruction: asked instead, from the first step on.
+        """
+        self._do(lambda: self._retry(turn, step, instruction))
+
+    def use(self, trio: str) -> None:
+        """Load another trio, which answers from now on."""
+        self._do(lambda: self._use(trio))
 
     def resume(self, session_id: str) -> None:
         """Go on with a stored session."""
@@ -191,17 +199,22 @@ class Bridge:
         self.desk.new()
         self._open([])
 
-    def _retry(self) -> None:
-        instruction, events = self.desk.fork()
-        self._tell(Opened(tuple(joined(events))))
-        self._turn(instruction)
+    def _use(self, trio: str) -> None:
+        self.desk.use(trio)
+        self._load()
 
-    def _turn(self, instruction: str) -> None:
+    def _retry(self, turn: int | None, step: int, instruction: str) -> None:
+        asked, events = self.desk.fork(turn, step)
+        self._tell(Opened(tuple(joined(events)), going_on=step > 1))
+        self._turn(instruction or asked, going_on=step > 1)
+
+    def _turn(self, instruction: str, going_on: bool = False) -> None:
         if self.desk.agent is None:
             self._load()
         if self._stopped.is_set():
             return
-        with closing(cast(Generator[ev.Event], self.desk.turn(instruction, self._approve))) as events:
+        turn = self.desk.go_on(self._approve) if going_on else self.desk.turn(instruction, self._approve)
+        with closing(cast(Generator[ev.Event], turn)) as events:
             for event in events:
                 self._tell(event)
                 if self._stopped.is_set() and self.desk.agent is not None:

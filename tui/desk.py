@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,13 @@ class Desk:
         """Leave the session; the next turn begins another one."""
         self.session = None
 
+    def use(self, trio: str) -> None:
+        """Answer with another trio from now on; TrioError or ModelFileError where it cannot be used."""
+        from ..convert.trio import find_trio
+
+        find_trio(trio, self.home.paths.trio_folders)
+        self.options = replace(self.options, trio=trio)
+
     def ready(self, approve: Approver) -> Agent:
         """The agent for the workspace and trio at hand, which begin to load if they are not those of before."""
         from ..convert.trio import find_trio
@@ -126,20 +133,29 @@ class Desk:
         agent.session = self.session
         return agent.turn(instruction)
 
-    def fork(self) -> tuple[str, list[ev.Event]]:
-        """Go on in a copy of the session without its last turn; that turn's instruction, and the other events."""
+    def go_on(self, approve: Approver) -> Iterator[ev.Event]:
+        """The events of the rest of the turn that `fork` left open."""
+        agent = self.ready(approve)
+        agent.session = self.session
+        return agent.go_on()
+
+    def fork(self, turn: int | None = None, step: int = 1) -> tuple[str, list[ev.Event]]:
+        """Go on in a copy of the session that ends before a step of a turn; both count from 1.
+
+        turn: None for the last one. Gives the turn's instruction, and the events of the copy: without the turn where
+        `step` is its first, else with its beginning. UsageError where there is no such step.
+        """
         events = self.session.events() if self.session else []
         starts = [index for index, event in enumerate(events) if isinstance(event, ev.TurnStarted)]
         if self.session is None or not starts:
             raise UsageError("nothing was asked yet; there is nothing to retry")
-        last = events[starts[-1]]
-        assert isinstance(last, ev.TurnStarted)
-        kept = events[: starts[-1]]
-        copy = self.store.create(self.session.workspace, self.session.trio)
-        for event in kept:
-            copy.append(event)
-        self.session = copy
-        return last.instruction, kept
+        number = len(starts) if turn is None else turn
+        start, end = starts[number - 1], [*starts, len(events)][number]
+        kept = events[: start + _beginning(events[start:end], step)]
+        self.session = self.store.copy(self.session, kept)
+        instruction = events[start]
+        assert isinstance(instruction, ev.TurnStarted)
+        return instruction.instruction, kept
 
     def instructions(self) -> list[str]:
         """What was asked lately, oldest first."""
@@ -171,3 +187,13 @@ class Desk:
         self.close_agent()
         if self._store is not None:
             self._store.close()
+
+
+def _beginning(turn: Sequence[ev.Event], step: int) -> int:
+    """How many events of a turn come before its step `step`; none for the first one."""
+    if step == 1:
+        return 0
+    ends = [at for at, event in enumerate(turn, 1) if isinstance(event, ev.Observed)]
+    if not 1 < step <= len(ends) + 1:
+        raise UsageError(f"the turn has steps 1 to {len(ends) + 1}; there is no step {step} to begin from")
+    return ends[step - 2]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from ..errors import UmiError, UsageError
 from ..runtime.approval import Mode
+from ..runtime.events import TurnStarted
 from .actions import ACTIONS, action
 from .editor import edited
 from .facts import size_text
@@ -99,8 +100,45 @@ async def sessions(screen: ChatScreen, argument: str) -> None:
     screen.app.push_screen(SessionsScreen(desk.store, desk.session.id if desk.session else ""), chosen)
 
 
+async def models(screen: ChatScreen, argument: str) -> None:
+    from .screens.models import ModelsScreen
+
+    def chosen(trio: str | None) -> None:
+        if trio and screen.busy:
+            screen.notify("a turn is running; stop it before another trio answers", severity="warning", markup=False)
+        elif trio:
+            screen.use(trio)
+
+    screen.app.push_screen(ModelsScreen(screen.bridge.desk, screen.jobs), chosen)
+
+
 async def retry(screen: ChatScreen, argument: str) -> None:
-    screen.retry()
+    row = screen.focused_step()
+    if argument and not argument.isdecimal():
+        screen.notify("say the number of a step of the last turn, such as /retry 2", severity="warning", markup=False)
+    elif argument:
+        screen.retry(step=int(argument))
+    elif row is not None:
+        screen.retry(row.turn, row.step)
+    else:
+        screen.retry()
+
+
+async def edit(screen: ChatScreen, argument: str) -> None:
+    session = screen.bridge.desk.session
+    events = await asyncio.to_thread(session.events) if session else []
+    asked = [event.instruction for event in events if isinstance(event, TurnStarted)]
+    if not asked:
+        screen.notify("nothing was asked yet", severity="warning", markup=False)
+        return
+    row = screen.focused_step()
+    turn = row.turn if row else len(asked)
+    screen.composer.prompt.focus()
+    screen.composer.edit(turn, asked[turn - 1])
+
+
+async def plan(screen: ChatScreen, argument: str) -> None:
+    screen.plan.display = not screen.plan.display
 
 
 async def undo(screen: ChatScreen, argument: str) -> None:
@@ -140,6 +178,32 @@ async def export(screen: ChatScreen, argument: str) -> None:
         await screen.transcript.say(Notice("exported", str(file)))
 
 
+async def title(screen: ChatScreen, argument: str) -> None:
+    desk = screen.bridge.desk
+    if desk.session is None:
+        screen.notify("the session is empty", severity="warning", markup=False)
+        return
+    try:
+        await asyncio.to_thread(desk.store.rename, desk.session.id, argument)
+    except UmiError as error:
+        screen.notify(str(error), severity="warning", markup=False)
+    else:
+        await screen.transcript.say(Notice("title", argument))
+
+
+async def usage(screen: ChatScreen, argument: str) -> None:
+    await screen.transcript.say(Notice("usage", "\n".join(["", *screen.meters.lines()])))
+
+
+async def theme(screen: ChatScreen, argument: str) -> None:
+    known = sorted(screen.app.available_themes)
+    if argument in known:
+        screen.app.theme = argument
+        await screen.transcript.say(Notice("theme", f'{argument}; [tui] theme = "{argument}" in the settings keeps it'))
+    else:
+        await screen.transcript.say(Notice("themes", ", ".join(known)))
+
+
 async def tools(screen: ChatScreen, argument: str) -> None:
     lines = []
     for spec in screen.bridge.desk.tools():
@@ -165,11 +229,11 @@ async def help(screen: ChatScreen, argument: str) -> None:
 
 
 async def quit(screen: ChatScreen, argument: str) -> None:
-    screen.app.exit()
+    await screen.app.run_action("app.perform('quit')")
 
 
 HANDLERS: Mapping[str, Handler] = {
     handler.__name__: handler
-    for handler in (stop, editor, recall, mode, fold, page_up, page_down, bottom, new, sessions, retry, undo, copy,
-                    export, tools, trio, help, quit)
+    for handler in (stop, editor, recall, mode, fold, plan, page_up, page_down, bottom, new, sessions, models, retry,
+                    edit, undo, copy, export, title, tools, trio, usage, theme, help, quit)
 }  # fmt: skip

@@ -27,7 +27,9 @@ class Marks:
     def text(self, raw: str) -> str:
         """Text from models, tools and users, safe to show on this terminal."""
         text = printable(raw)
-        return text.encode("ascii", "backslashreplace").decode("ascii") if self.ascii_only else text
+        if not self.ascii_only:
+            return text
+        return text.replace("…", self.ellipsis).encode("ascii", "backslashreplace").decode("ascii")
 
 
 UNICODE = Marks("▸", "▾", "→", "·", "…")

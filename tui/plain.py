@@ -18,6 +18,9 @@ from ..text import printable, printable_json
 _COLOURS = {"plan": "cyan", "call": "green", "result": "blue", "limit": "yellow", "approval": "yellow"}
 
 
+CHOICES = ("yes, once", "yes, this exact call for this session", "no")
+
+
 class PlainView:
     """Progress on standard error, the answer on standard output, written as it comes where that is a terminal."""
 
@@ -29,6 +32,7 @@ class PlainView:
         match event:
             case ev.TurnStarted():
                 self._streamed = ""
+                _progress(line(event))
             case ev.AnswerDelta() if sys.stdout.isatty():
                 self._stream(event.text)
             case ev.TurnFinished():
@@ -69,22 +73,25 @@ class Asker:
         self._terminal = terminal
 
     def __call__(self, question: ev.ApprovalNeeded) -> Approval:
-        """Only `y` and `s` allow; any other answer refuses, and its words reach the planner."""
-        call = call_text(question.tool, question.arguments)
-        choices = "[y/N/s = this session, or say why not]"
+        """Only 1 and 2 (or `y` and `s`) allow; any other answer refuses, and its words reach the planner."""
         _forget_typed_ahead(self._terminal)
         self.asking = True
         try:
-            click.echo(f"Allow {call}? ({printable(question.reason)}) {choices} ", nl=False, err=True)
+            click.echo(
+                f"Allow {call_text(question.tool, question.arguments)}? ({printable(question.reason)})", err=True
+            )
+            for number, choice in enumerate(CHOICES, 1):
+                click.echo(f"  {number} {choice}", err=True)
+            click.echo("1, 2 or 3, or say why not [3]: ", nl=False, err=True)
             answer = self._terminal.readline().strip()
         finally:
             self.asking = False
         match answer.lower():
-            case "y" | "yes":
+            case "1" | "y" | "yes":
                 return Approval(allowed=True)
-            case "s" | "session":
+            case "2" | "s":
                 return Approval(allowed=True, scope="session")
-            case "" | "n" | "no":
+            case "" | "3" | "n" | "no":
                 return Approval(allowed=False)
         return Approval(allowed=False, comment=answer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
@@ -13,8 +14,10 @@ SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
 
 LARGEST = SIZES[-1]
 
-_ROUNDS = 3
+_ROUNDS, _MOST_ROUNDS = 3, 12
+_ENOUGH = 1.0
 _GAIN = 0.9
+_HANDLING = 4e-5
 
 
 class Costs:
@@ -55,14 +58,16 @@ class Costs:
         return max(range(len(saved)), key=lambda count: saved[count] * _GAIN - self._step(waiting, count))
 
     def _step(self, waiting: int, guessed: int) -> float:
+        """Seconds of an evaluation, and of reading the scores of guessed tokens and taking wrong ones back."""
         size, rows = waiting + guessed, guessed + 1
-        return self._split(size, rows)[0] if size <= LARGEST else self.of(size, rows)
+        seconds = self._split(size, rows)[0] if size <= LARGEST else self.of(size, rows)
+        return seconds + guessed * _HANDLING
 
     def _split(self, size: int, rows: int) -> tuple[float, tuple[int, ...]]:
         """Seconds and sizes; a split must save a tenth, since measuring is not that exact."""
         key = (size, rows)
         if key not in self._splits:
-            best = (self.of(size, rows), (size,))
+            best: tuple[float, tuple[int, ...]] = (self.of(size, rows), (size,))
             for last in range(max(rows, 1), size):
                 before, sizes = self._split(size - last, 0)
                 if (total := before + self.of(last, rows)) < best[0] * _GAIN:
@@ -85,7 +90,10 @@ def measuring(seconds: Callable[[int, int], float], done: Callable[[Costs], None
     def measure(size: int, rows: int) -> None:
         best[size, rows] = min(seconds(size, rows), best.get((size, rows), float("inf")))
 
-    for _ in range(_ROUNDS):
+    started = time.monotonic()
+    for number in range(_MOST_ROUNDS):
+        if number >= _ROUNDS and time.monotonic() - started > _ENOUGH:
+            break
         for size in SIZES:
             yield partial(measure, size, 0)
             yield partial(measure, size, size)

@@ -25,7 +25,7 @@ BATCH = 512
 """Tokens handed over at once."""
 
 _ABORTED = 2
-_FLASH_ATTENTION_AUTO = -1
+_FLASH_ATTENTION_AUTO, _FLASH_ATTENTION_OFF = -1, 0
 
 
 class Lane:
@@ -59,7 +59,7 @@ class Lane:
         params.n_ubatch = min(PIECE, self.context)
         params.n_seq_max = 1
         params.n_outputs_max = OUTPUTS
-        params.flash_attn_type = _FLASH_ATTENTION_AUTO
+        params.flash_attn_type = _FLASH_ATTENTION_AUTO if lib.llama_supports_gpu_offload() else _FLASH_ATTENTION_OFF
         self.model.log.forget()
         pointer = lib.llama_init_from_model(self.model.pointer, params)
         if not pointer:
@@ -80,6 +80,12 @@ class Lane:
         """Free the context."""
         lib.llama_free(self._pointer)
         lib.llama_batch_free(self._batch.pointer)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether single tokens can be taken back: a recurrent state can only be begun anew."""
+        pointer = self.model.pointer
+        return not (lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
 
     @property
     def room(self) -> int:
@@ -120,6 +126,8 @@ class Lane:
             start = end
 
     def _batches(self, size: int, rows: int) -> tuple[int, ...]:
+        if size == 0:
+            return ()
         if size <= self._batch.size:
             return self.costs.split(size, rows)
         whole = (size - rows) // self._batch.size
@@ -134,7 +142,7 @@ class Lane:
             self.threads.ran(len(tokens), time.perf_counter() - started)
             self.cached += tokens
             return
-        lib.llama_memory_seq_rm(self._memory, 0, len(self.cached), -1)
+        self._keep(len(self.cached))
         if status == _ABORTED:
             raise Cancelled
         raise EngineError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")

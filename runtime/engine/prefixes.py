@@ -13,8 +13,9 @@ import json
 import os
 import shutil
 from importlib.metadata import version
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from .cancel import CancelFlag
 from .identity import identity
@@ -79,7 +80,7 @@ class Prefixes:
                 os.utime(path)
         return state
 
-    def _checked(self, file: BinaryIO, key: str) -> memoryview | None:
+    def _checked(self, file: BufferedReader, key: str) -> memoryview | None:
         try:
             header = json.loads(file.readline(_LONGEST_HEADER))
             size, digest = int(header["bytes"]), header["sha256"]

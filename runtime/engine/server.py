@@ -33,6 +33,8 @@ from .tuning import Tuning
 
 Message: TypeAlias = dict[str, Any]
 
+_FRAME = 0.015
+
 
 class Server:
     """Answers one request after the other."""
@@ -129,6 +131,7 @@ class Server:
         lane = self._pool.lane(ask["role"])
         self._tuning.apply(lane)
         prompt = lane.model.vocabulary.tokens(ask["prompt"])
+        shown = _Shown(lambda text: self._send({"id": ask["id"], "delta": text}))
         generation = Generation(
             lane,
             prompt,
@@ -136,12 +139,32 @@ class Server:
             Sampler(ask["temperature"], ask["seed"]),
             ask["max_tokens"],
             TextStream(ask["stop"]),
-            lambda text: self._send({"id": ask["id"], "delta": text}),
+            shown.push,
         )
         evaluated = self._prefixes.prepare(lane, _pinned(lane, ask["pinned"], prompt))
         outcome = generation.run(self._flag)
+        shown.flush()
         outcome.evaluated += evaluated
         return outcome
+
+
+class _Shown:
+    """Text on its way out: pieces that follow each other faster than anybody sees go together."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
+        self._text = ""
+        self._sent = 0.0
+
+    def push(self, text: str) -> None:
+        self._text += text
+        if time.monotonic() - self._sent >= _FRAME:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._text:
+            self._send(self._text)
+            self._text, self._sent = "", time.monotonic()
 
 
 def _pinned(lane: Lane, pinned: list[tuple[str, bool]], prompt: list[int]) -> list[int]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +17,9 @@ from pathlib import Path
 from .costs import LARGEST, SIZES, Costs, measuring
 from .lane import Lane
 from .threads import PROMPT
+
+_PIECE = 32
+_FILLING = 1.0
 
 
 class Tuning:
@@ -32,7 +36,12 @@ class Tuning:
             lane.costs = costs
 
     def steps(self, lane: Lane) -> Iterator[Callable[[], None]]:
-        """What is left to find out with a lane, in steps of one evaluation, so that a request need not wait."""
+        """What is left to find out with a lane, in steps of one evaluation, so that a request need not wait.
+
+        Nothing for a model whose tokens cannot be taken back: it could not be guessed for.
+        """
+        if not lane.takes_back:
+            return
         identity = lane.model.identity
         if not self._rehearsed and lane.room >= PROMPT:
             self._rehearsed = True
@@ -40,6 +49,7 @@ class Tuning:
         if identity not in self._costs and (known := self._read(lane)):
             self._costs[identity] = known
         if identity not in self._costs and lane.room >= LARGEST:
+            yield from _filling(lane)
             yield from measuring(lane.time, partial(self._measured, lane))
         yield partial(self.apply, lane)
 
@@ -70,6 +80,13 @@ class Tuning:
             return None
         depends = [lane.model.identity, _processor(), version("llama-cpp-python"), lane.threads.most]
         return self._folder / f"{hashlib.sha256(json.dumps(depends).encode()).hexdigest()}.json"
+
+
+def _filling(lane: Lane) -> Iterator[Callable[[], None]]:
+    """Evaluate any tokens for a moment: attention to a filled context is part of what a batch costs."""
+    until = time.monotonic() + _FILLING
+    while len(lane.cached) < lane.context // 2 and time.monotonic() < until:
+        yield lambda: lane.evaluate(list(range(_PIECE)), rows=0)
 
 
 def _processor() -> str:

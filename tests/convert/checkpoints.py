@@ -14,6 +14,11 @@ from alpha_umi.convert.probe_texts import TEXTS
 NANO_NAMES = ("pad", "tools", "user", "plan", "call", "result", "answer", "giveup", "end")
 NANO_SPECIALS = [f"<|{name}|>" for name in NANO_NAMES]
 WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+CASED_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+START = r"[^\r\n\p{L}\p{N}]?"
+O200K = f"{START}{UPPER}*{LOWER}+{SUFFIX}|{START}{UPPER}+{LOWER}*{SUFFIX}|" + r"\p{N}{1,3}" + CASED_REST
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
@@ -28,7 +33,8 @@ def make_tokenizer(kind: str, size: int = 600) -> Tokenizer:
     elif kind == "smollm":
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), words_and_bytes])
     else:
-        split = pre_tokenizers.Split(Regex(WORDS + digits[kind] + REST), "isolated", invert=False)
+        regex = O200K if kind == "o200k" else WORDS + digits[kind] + REST
+        split = pre_tokenizers.Split(Regex(regex), "isolated", invert=False)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, only_bytes])
     if kind == "qwen2":
         tokenizer.normalizer = normalizers.NFC()
@@ -91,7 +97,8 @@ def write_sentencepiece(folder: Path, kind: str) -> int:
     make_sentencepiece(
         folder / "tokenizer.model", prefix=not gemma, user=("\n\n", "▁▁", "<table>") if gemma else (), pad_id=-1
     )
-    settings: dict[str, Any] = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "legacy": True}
+    settings: dict[str, Any] = {"tokenizer_class": "LlamaTokenizer", "legacy": True}
+    settings |= {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     added = {"1000": {"content": "<|end|>", "special": True}, "1001": {"content": "<tool>", "special": False}}
     if kind == "spm-phi3":
         added["1002"] = {"content": "<|endoftext|>", "special": True}

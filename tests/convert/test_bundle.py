@@ -26,6 +26,7 @@ from alpha_umi.convert.bundle import Contents, Wanted, create_bundle
 from alpha_umi.convert.bundle_file import Bundle
 from alpha_umi.convert.conversion import convert_checkpoint
 from alpha_umi.convert.lora import convert_adapter
+from alpha_umi.convert.manifest import parse_manifest
 from alpha_umi.convert.store import ModelStore
 from alpha_umi.convert.trio import ROLES, find_trio
 from alpha_umi.errors import ModelFileError, UmiError
@@ -235,12 +236,12 @@ def test_compressed_members_are_refused(kit: Path, there: Umi, tmp_path: Path) -
 
 def test_a_hostile_model_in_a_well_formed_bundle(kit: Path, there: Umi, tmp_path: Path) -> None:
     def swap(members: dict[str, bytes]) -> None:
-        manifest = json.loads(members["manifests/tiny.json"])
-        data = members[f"blobs/sha256-{manifest['sha256']}"].replace(b"qwen2.block_count", b"qwen2.block_coun_", 1)
-        without(members, f"blobs/sha256-{manifest['sha256']}")
-        manifest["sha256"] = hashlib.sha256(data).hexdigest()
-        listed(members, f"blobs/sha256-{manifest['sha256']}", data)
-        listed(members, "manifests/tiny.json", json.dumps(manifest).encode())
+        manifest = parse_manifest(members["manifests/tiny.json"])
+        data = members[f"blobs/sha256-{manifest.sha256}"].replace(b"qwen2.block_count", b"qwen2.block_coun_", 1)
+        without(members, f"blobs/sha256-{manifest.sha256}")
+        manifest = manifest.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+        listed(members, f"blobs/sha256-{manifest.sha256}", data)
+        listed(members, "manifests/tiny.json", manifest.json_text().encode())
 
     rewritten(kit, tmp_path / "bad.umi", swap)
     failed = there.run("bundle", "install", tmp_path / "bad.umi", typed="y\n", fails=5).stderr
@@ -277,6 +278,9 @@ def test_killed_while_installing(kit: Path, there: Umi) -> None:
                           capture_output=True)  # fmt: skip
     assert done.returncode == -signal.SIGKILL
     assert not there.trios.exists() and there("models", "list") == ""
+    assert len(list(there.models.glob(".making-*"))) == 1
+    there("models", "gc")
+    assert not list(there.models.glob(".making-*"))
     there("bundle", "install", kit, "--sha256", digest(kit))
     assert "FAULT" not in there("models", "verify") and find_trio("mine", (there.trios,))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -193,8 +195,9 @@ def test_exported_and_imported_with_all_that_is_known(store: ModelStore, model: 
     ("text", "says"),
     [
         ("", "not a sound manifest"),
-        ("{}", "not a sound manifest .name: Field required"),
-        ("[1]", "not a sound manifest"),
+        ("{}", "not as umi writes it"),
+        ("{}\n", "it was changed"),
+        ("[1]", "not as umi writes it"),
         ('{"name": "other"', "not a sound manifest"),
     ],
 )
@@ -210,6 +213,34 @@ def test_broken_manifests(store: ModelStore, model: Path, text: str, says: str) 
         store.gc(())
     assert store.remove("tiny") is None
     assert store.gc(()) == 0
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 1 << 20), bit=st.integers(0, 7))
+def test_damage_to_any_byte_of_a_manifest_is_found(tmp_path: Path, model: Path, place: int, bit: int) -> None:
+    data = bytearray(describe(model, "tiny", "model", "0" * 64).json_text().encode())
+    data[place % len(data)] ^= 1 << bit
+    (tmp_path / "m.json").write_bytes(data)
+    with pytest.raises(ModelFileError, match="is not a sound manifest"):
+        read_manifest(tmp_path / "m.json")
+
+
+def test_a_manifest_of_a_newer_version(tmp_path: Path, model: Path) -> None:
+    body = json.loads(describe(model, "tiny", "model", "0" * 64).json_text())
+    del body["seal"]
+    body["more"] = 1
+    text = json.dumps(body, indent=2) + "\n"
+    body["seal"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "m.json").write_text(json.dumps(body, indent=2) + "\n")
+    with pytest.raises(ModelFileError, match="more: Extra inputs are not permitted"):
+        read_manifest(tmp_path / "m.json")
+
+
+def test_a_workshop_is_left_alone_while_it_is_used(store: ModelStore) -> None:
+    with store.workshop() as place:
+        (place / "half.gguf").write_bytes(b"x" * 1000)
+        assert store.gc(()) == 0 and (place / "half.gguf").exists()
+    assert not place.exists()
 
 
 def test_a_manifest_under_another_name(store: ModelStore, model: Path) -> None:

@@ -110,6 +110,13 @@ def test_trios_share_files(umi: Umi, tiny: Path) -> None:
     assert len(list((umi.models / "blobs").iterdir())) == 1
 
 
+def test_a_home_that_moved(stocked: Umi, tmp_path: Path) -> None:
+    stocked("trio", "create", "mine", "--model", "tiny", "--dialect", "nano")
+    moved = Umi(stocked.home.rename(tmp_path / "moved"))
+    assert moved("trio", "show", "mine").splitlines()[2] == "planner     tiny"
+    assert find_trio("mine", (moved.trios,)).files[0].parent == moved.models / "blobs"
+
+
 def test_what_a_trio_uses_stays(stocked: Umi) -> None:
     stocked("trio", "create", "mine", "--model", "tiny", "--dialect", "chat")
     assert "its file stays, used by the trio mine" in stocked("models", "remove", "tiny")
@@ -169,7 +176,11 @@ def test_show_and_export(stocked: Umi, tiny: Path, tmp_path: Path) -> None:
         (("--model", "./tiny.gguf", "--dialect", "chat"), "is a file: add it to the store with `umi models import`", 2),
         (("--model", "tiny-lora", "--dialect", "chat"), "tiny-lora is an adapter; a role needs models here", 2),
         (("--model", "tiny", "--adapter", "tiny", "--dialect", "chat"), "tiny is a model; a role needs adapters", 2),
-        (("--model", "large", "--adapter", "tiny-lora", "--dialect", "chat"), "cannot be used on its base: ", 5),
+        (
+            ("--model", "large", "--adapter", "tiny-lora", "--dialect", "chat"),
+            "has no such weight there; use the base it was trained on",
+            5,
+        ),
         (("--model", "tiny", "--context", "9", "--dialect", "chat"), "roles.planner.context: ", 2),
         (("--model", "tiny", "--context", "many", "--dialect", "chat"), "--context many: that is not a number", 2),
         (("--model", "tiny", "--max-tokens", "4096", "--dialect", "chat"), "max_tokens 4096 must be below context", 2),

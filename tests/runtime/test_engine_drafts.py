@@ -5,10 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lane_help import DEAR, FREE, make_lane, tokens, write
+from tiny_model import write_model
 
+from alpha_umi.convert.trio import find_trio
+from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.costs import LARGEST, SIZES, Costs, measuring
 from alpha_umi.runtime.engine.drafts import LONGEST_RUN, Chances, Lookup
 from alpha_umi.runtime.engine.sampling import Sampler
+from alpha_umi.runtime.grammars import caller_grammar, planner_grammar
+from alpha_umi.runtime.history import Call, Plan, Result, User
+from alpha_umi.runtime.paths import Paths
+from alpha_umi.tools.spec import ToolSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore:llama_token:DeprecationWarning")  # llguidance's use of llama_cpp
 
@@ -28,17 +35,59 @@ def lane(tiny_gguf):
     return make_lane(tiny_gguf)
 
 
-@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS)
-@pytest.mark.parametrize("how", [{}, *({"temperature": 1.5, "seed": seed} for seed in range(4))])
-def test_batches_and_drafts_change_nothing(lane, grammar, how):
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory):
+    """A lane whose next token depends on the last one only: nothing is left that rounding could turn a draw with."""
+
+    def forget(tensors):
+        for name, tensor in tensors.items():
+            if "attn_output" in name:
+                tensor[:] = 0
+
+    return make_lane(write_model(tmp_path_factory.mktemp("models") / "forgetful.gguf", edit=forget))
+
+
+def written(lane, grammar, **how):
+    """What a lane writes when everything is one batch, nothing is, and everything is guessed."""
     found = []
     for costs in (Costs(), DEAR, FREE):
         lane.costs = costs
         outcome = write(lane, PROMPT, grammar=grammar, **how)
         found.append((outcome.text, outcome.reason, outcome.generated, outcome.forced))
-        again = lane.rewind(tokens(lane, PROMPT))
-        assert len(again) == 1, "the cache still begins with the prompt"
-    assert found[0] == found[1] == found[2]
+        assert len(lane.rewind(tokens(lane, PROMPT))) == 1, "the cache still begins with the prompt"
+    return found
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS)
+def test_batches_and_drafts_change_nothing(lane, grammar):
+    assert len(set(written(lane, grammar))) == 1
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS)
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_and_drafts_change_no_draw(forgetful, grammar, seed):
+    assert len(set(written(forgetful, grammar, temperature=0.9, seed=seed))) == 1
+
+
+def test_the_trained_trio_writes_the_same_however_it_is_computed():
+    """Real weights, real prompts: scores of a batch and of single tokens differ in their last bits only."""
+    dialect = load_dialect("nano")
+    trio = find_trio("nano", Paths.find().trio_folders)
+    tools = [ToolSpec(name=name, description=f"the {name}", parameters=SCHEMA) for name in ("read_file", "look_up")]
+    said = [User("read notes.txt and tell me the third line of notes.txt")]
+    said += [Plan("Read notes.txt.", "caller"), Call("read_file", '{"path":"notes.txt"}'), Result("ok", "a\nb\nmilk")]
+    grammars = {
+        "planner": planner_grammar(dialect, ("caller", "conclusion")),
+        "caller": caller_grammar(dialect, tools, said),
+        "summarizer": None,
+    }
+    for role, grammar in grammars.items():
+        lane, texts = make_lane(trio.roles[role].model), set()
+        for costs in (Costs(), DEAR, FREE):
+            lane.costs = costs
+            prompt = "".join(segment.text for segment in dialect.prompt(role, tools, said))
+            texts.add(write(lane, prompt, grammar=grammar, max_tokens=120).text)
+        assert len(texts) == 1
 
 
 def test_drafts_save_evaluations(lane):

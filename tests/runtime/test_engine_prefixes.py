@@ -10,8 +10,12 @@ from engine_help import ask, prompt, start
 from lane_help import make_lane, tokens
 from tiny_model import write_adapter, write_model
 
+from alpha_umi.runtime.agent import Agent
+from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.cancel import CancelFlag, Cancelled
 from alpha_umi.runtime.engine.prefixes import LEAST_TOKENS, Prefixes
+from alpha_umi.runtime.events import Usage
+from alpha_umi.runtime.paths import Paths
 
 DOCUMENTS = "<|tools|>" + "name the file, list the text. " * 12
 ASKED = DOCUMENTS + "<|user|>you need milk<|plan|>"
@@ -53,6 +57,21 @@ def test_a_second_start_evaluates_no_documents_and_writes_the_same(tiny_gguf, tm
     assert (fact["files"], fact["problem"]) == (1, "")
     with start(tiny_gguf) as engine:
         assert ask(engine, ASKED, max_tokens=30).text == texts[0]
+
+
+def test_a_second_agent_evaluates_no_tool_documents(tmp_path):
+    paths = Paths(tmp_path / "config", tmp_path / "data", tmp_path / "state")
+    firsts = []
+    for _ in range(2):
+        with Agent("nano", workspace=tmp_path, paths=paths) as agent:
+            events = [event for event in agent.turn("What is 12.5% of 360?") if isinstance(event, Usage)]
+            documents = agent.engine.count("planner", load_dialect("nano").head("planner", agent.catalogue.specs))
+        firsts.append({event.role: event.usage for event in reversed(events)})
+    assert documents > 500
+    for role in set(firsts[0]) & {"planner", "caller"}:
+        first, second = (usages[role] for usages in firsts)
+        assert first.evaluated == first.prompt == second.prompt
+        assert second.evaluated == second.prompt - documents
 
 
 def test_another_model_adapter_or_text_is_another_file(folder, tiny_gguf, tmp_path):

@@ -7,8 +7,9 @@ from alpha_umi.runtime import events as ev
 from alpha_umi.runtime.agent import Agent
 from alpha_umi.runtime.approval import Approval
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
-from alpha_umi.runtime.history import ROLES, Answer, Plan, Result, User
+from alpha_umi.runtime.history import ROLES, Answer, Call, Plan, Result, User
 from alpha_umi.runtime.paths import Paths
+from alpha_umi.runtime.sessions import SessionStore
 from alpha_umi.runtime.settings import Settings
 
 CALL, ANSWER, GIVE_UP = "<|call|>", "<|answer|>", "<|giveup|>"
@@ -287,3 +288,24 @@ def test_bad_instructions_are_refused_before_anything_starts(make_agent, instruc
 def test_the_workspace_must_be_a_folder(make_agent, tmp_path):
     with pytest.raises(UsageError, match="not a folder"):
         Agent("nano", workspace=tmp_path / "missing", engine=ScriptedEngine({}))
+
+
+def test_a_turn_that_was_left_open_goes_on_with_its_next_step(make_agent, tmp_path):
+    calls = ['calculate{"expression":"1 + 1"}', 'calculate{"expression":"2 + 2"}']
+    with SessionStore(tmp_path / "sessions.db") as store:
+        session = store.create(tmp_path / "work", "scripted")
+        agent = make_agent([f"One.{CALL}", f"Two.{CALL}", f"Done.{ANSWER}"], calls, ["Both."], session=session)
+        events = list(agent.turn("add twice"))
+        second = next(at for at, event in enumerate(events) if isinstance(event, ev.Observed)) + 1
+        copy = store.copy(session, events[:second])
+        agent = make_agent([f"Enough.{ANSWER}"], [], ["2 it is."], session=copy)
+        rest = list(agent.go_on())
+        assert [event.step for event in of(ev.Planned, rest)] == [2]
+        assert [(event.status, event.answer) for event in of(ev.TurnFinished, rest)] == [("answered", "2 it is.")]
+        assert copy.history()[2:] == [
+            Call("calculate", '{"expression":"1 + 1"}'), Result("ok", "2"), Plan("Enough.", "conclusion"),
+            Answer("2 it is."),
+        ]  # fmt: skip
+        assert session.events() != copy.events()
+        with pytest.raises(UsageError, match="no turn was left open"):
+            agent.go_on()

@@ -4,8 +4,9 @@ import pytest
 from stage import CALCULATE, make_app, play, staged
 
 from alpha_umi.errors import ConfigError
-from alpha_umi.tui.actions import ACTIONS, State, keys_table, slash_commands
+from alpha_umi.tui.actions import ACTIONS, State, slash_commands
 from alpha_umi.tui.handlers import HANDLERS
+from alpha_umi.tui.keys import clashes, keys_table
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "terminal.md"
 
@@ -13,9 +14,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs" / "terminal.md"
 def test_names_and_keys_of_a_place_are_unique():
     names = [action.name for action in ACTIONS]
     assert len(names) == len(set(names))
-    for places in (("everywhere", "chat", "prompt"), ("everywhere", "sessions")):
-        keys = [key for action in ACTIONS if action.place in places for key in action.keys.split(",") if key]
-        assert len(keys) == len(set(keys))
+    assert not list(clashes({}))
 
 
 def test_every_action_of_the_chat_and_every_command_has_a_handler():
@@ -25,8 +24,6 @@ def test_every_action_of_the_chat_and_every_command_has_a_handler():
 def test_the_documentation_holds_all_keys_and_commands():
     text = DOCS.read_text(encoding="utf-8")
     assert keys_table() in text
-    for action in ACTIONS:
-        assert f"/{action.name}" in text if action.slash else f"`{action.name}`" in text
 
 
 def test_commands_say_why_they_do_not_work():
@@ -37,12 +34,12 @@ def test_commands_say_why_they_do_not_work():
 
 def test_keys_can_be_remapped(tmp_path):
     async def run():
-        async with staged(tmp_path, CALCULATE, settings='[tui.keys]\nhelp = "f9"\nsend = "f5"\n') as stage:
+        async with staged(tmp_path, CALCULATE, settings='[tui.keys]\nhelp = "f9"\nsend = "f6"\n') as stage:
             await stage.pilot.press("f1")
             assert stage.app.screen is stage.chat
             await stage.pilot.press("f9")
-            await stage.sees("F5", "Send the text", "F9")
-            await stage.pilot.press("escape", "h", "i", "f5")
+            await stage.sees("F6", "Send the text", "F9")
+            await stage.pilot.press("escape", "h", "i", "f6")
             await stage.sees("you  hi")
 
     play(run())
@@ -58,9 +55,9 @@ def test_the_line_of_keys_shows_what_works_now(tmp_path):
         script = {"planner": ["A.<|answer|>"], "summarizer": ["one " * 300]}
         async with staged(tmp_path, script, delay=0.01) as stage:
             await stage.sees("Ctrl+N new")
-            assert "Escape stop" not in stage.text
+            assert "Esc stop" not in stage.text
             await stage.send("go")
-            await stage.sees("Escape stop")
+            await stage.sees("Esc stop")
             assert "Ctrl+N new" not in stage.text
             await stage.pilot.press("ctrl+n")
             await stage.notified("new: a turn is running; stop it first")

@@ -4,6 +4,7 @@ import json
 from stage import ANSWER, CALCULATE, CALL, GIVE_UP, SLOW, WRITE, SlowToLoad, play, staged
 
 from alpha_umi.runtime import events as ev
+from alpha_umi.tui.facts import size_text
 from alpha_umi.tui.widgets.answer import Answer
 from alpha_umi.tui.widgets.plan import PlanRow
 from alpha_umi.tui.widgets.tool_card import ToolCard
@@ -268,7 +269,8 @@ def test_the_meters_tell_speed_context_memory_and_mode(tmp_path):
                 if isinstance(event, ev.Usage) and event.role == "planner"
             )
             context = f"{used.latest.prompt + used.latest.generated}/4k"
-            await stage.sees("approve: ask", "MB", context, f"{used.total.generated} out)")
+            await stage.sees("approve: ask", context, f"{used.total.generated} out)")
+            await stage.until(lambda: size_text(stage.chat.meters.memory) in stage.text)
             await stage.pilot.press("shift+tab")
             await stage.sees("approve: all")
 

@@ -88,7 +88,7 @@ def test_every_size_works(tmp_path, size):
         async with staged(tmp_path, WRITE, size=size) as stage:
             await stage.send("put water into garden.md")
             panel = await stage.question()
-            panel.action_refuse()
+            await panel.action_perform("refuse")
             await stage.idle()
             await stage.pilot.press("/", "escape", "f1", "escape", "ctrl+s")
             await stage.until(lambda: isinstance(stage.app.screen, SessionsScreen))
@@ -130,7 +130,7 @@ def test_ascii_draws_ascii_alone(tmp_path):
             await stage.send("put water into garden.md")
             panel = await stage.question()
             assert stage.text.isascii()
-            panel.action_refuse()
+            await panel.action_perform("refuse")
             await stage.idle()
             for event in hostile_turn(EVIL):
                 await stage.chat.transcript.show(event)

@@ -97,10 +97,10 @@ def test_slash_offers_commands_and_enter_runs_the_chosen_one(tmp_path):
         async with staged(tmp_path, ANSWERS) as stage:
             await stage.pilot.press("/")
             await stage.sees("> /new  Begin a new session", "/retry", "(nothing was asked yet)")
-            await stage.pilot.press("t")
-            await stage.sees("> /tools", "/trio")
+            await stage.pilot.press("t", "r")
+            await stage.sees("> /trio  Show the models")
             assert "/new" not in stage.text
-            await stage.pilot.press("down", "enter")
+            await stage.pilot.press("enter")
             await stage.sees("trio nano")
             assert stage.prompt.text == ""
 

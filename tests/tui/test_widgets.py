@@ -12,7 +12,7 @@ from alpha_umi.tui.widgets.demo import Demo
 NAMES = sorted(
     path.stem
     for path in Path(widgets.__file__).parent.glob("*.py")
-    if path.stem not in ("__init__", "demo", "key_line", "questions")
+    if path.stem not in ("__init__", "demo", "key_line", "questions", "step")
 )
 
 

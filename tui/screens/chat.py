@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import MountError
 from textual.widgets import Static
 
-from ...runtime import events as ev
 from ...text import one_line
 from ..actions import State, action, bindings
-from ..bridge import Bridge, Fault, Idle, Item, Models, Opened, Question, Ready, Told
-from ..facts import size_text
+from ..arrivals import arrive
+from ..bridge import Bridge, Told
 from ..handlers import HANDLERS, run_slash
+from ..jobs import Jobs
 from ..marks import marks_of
 from ..widgets.composer import Composer
 from ..widgets.earlier import Earlier
 from ..widgets.key_line import KeyLine
 from ..widgets.meters import Meters
-from ..widgets.notice import ErrorCard, Notice
+from ..widgets.plan_panel import PlanPanel
 from ..widgets.prompt import Prompt
 from ..widgets.questions import Questions
-from ..widgets.tool_card import ToolCard
+from ..widgets.step import Step
 from ..widgets.transcript import Transcript
 
 BATCH_SECONDS = 0.05
 
-_DOING = {
-    "turn_started": "planner writes",
-    "plan_delta": "planner writes",
-    "call_delta": "caller writes",
-    "call_proposed": "caller wrote",
-    "approval_needed": "waits for you",
-    "call_started": "tool runs",
-    "observed": "planner reads",
-    "answer_delta": "summarizer writes",
-}
+TWICE_SECONDS = 1.0
+"""How soon the second Esc must follow to edit the last instruction."""
 
 
 class ChatScreen(Screen[None]):
@@ -49,18 +43,21 @@ class ChatScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, jobs: Jobs) -> None:
         super().__init__()
         self.bridge = bridge
+        self.jobs = jobs
         self.busy = False
         self.asked = False
         self.opening = True
-        self._loading: Notice | None = None
         self._stopping = False
+        self._left_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield Static("alpha-umi", id="title", markup=False)
-        yield Transcript(id="transcript")
+        with Container(id="middle"):
+            yield Transcript(id="transcript")
+            yield PlanPanel()
         yield Questions()
         yield Composer()
         yield Meters()
@@ -69,6 +66,10 @@ class ChatScreen(Screen[None]):
     @property
     def transcript(self) -> Transcript:
         return self.query_one(Transcript)
+
+    @property
+    def plan(self) -> PlanPanel:
+        return self.query_one(PlanPanel)
 
     @property
     def composer(self) -> Composer:
@@ -92,14 +93,26 @@ class ChatScreen(Screen[None]):
         """Begin a turn, or queue it where one runs or a session is being opened."""
         if self.busy or self.opening:
             self.composer.enqueue(instruction)
+        elif (turn := self.composer.editing) is not None:
+            self.composer.edit(None)
+            self.retry(turn, instruction=instruction)
         else:
             self._begin()
             self.bridge.ask(instruction)
 
-    def retry(self) -> None:
-        """Ask the last instruction again."""
+    def retry(self, turn: int | None = None, step: int = 1, instruction: str = "") -> None:
+        """Lead a turn again in a copy of the session, see `Bridge.retry`."""
         self._begin()
-        self.bridge.retry()
+        self.bridge.retry(turn, step, instruction)
+
+    def use(self, trio: str) -> None:
+        """Answer with another trio."""
+        self.opening = True
+        self.bridge.use(trio)
+
+    def focused_step(self) -> Step | None:
+        """The step of the transcript that has the focus."""
+        return self.focused if isinstance(self.focused, Step) else None
 
     def open(self, session_id: str | None) -> None:
         """Go to a stored session, or to a new one."""
@@ -122,22 +135,32 @@ class ChatScreen(Screen[None]):
 
     async def perform(self, name: str, argument: str = "") -> None:
         """Run an action by its name, or say why it does not work now."""
-        if name == "stop" and (self.composer.leave_suggestions() or not self.busy):
-            self.composer.prompt.focus()
+        if name == "stop" and not self.busy:
+            await self._leave()
+            return
+        if name == "stop" and self.composer.leave_suggestions():
             return
         if why := action(name).unavailable(self.state):
             self.notify(f"{name}: {why}", severity="warning", markup=False)
             return
         await HANDLERS[name](self, argument)
 
+    async def _leave(self) -> None:
+        """Esc where nothing runs: away from suggestions, a step or an edit; twice in the empty prompt, edit."""
+        now, before = time.monotonic(), self._left_at
+        self._left_at = 0.0
+        if self.focused_step() is not None:
+            self.composer.prompt.focus()
+            self.transcript.anchor()
+        elif not self.composer.leave() and not self.composer.prompt.text:
+            if self.asked and now - before < TWICE_SECONDS:
+                await self.perform("edit")
+            else:
+                self._left_at = now
+
     def on_key(self, event: events.Key) -> None:
         """What is typed while a step is focused goes to the prompt."""
-        if (
-            event.character
-            and event.is_printable
-            and event.key != "space"
-            and isinstance(self.focused, ToolCard | Earlier)
-        ):
+        if event.character and event.is_printable and event.key != "space" and isinstance(self.focused, Step | Earlier):
             self.composer.prompt.focus()
             self.composer.prompt.insert(event.character)
             event.stop()
@@ -149,9 +172,23 @@ class ChatScreen(Screen[None]):
         self.composer.prompt.accepted(event.text)
         self.ask(event.text)
 
+    @on(Prompt.Wanted)
+    async def _wanted(self, event: Prompt.Wanted) -> None:
+        if event.name == "steps":
+            self.transcript.focus_latest()
+        elif event.name == "help":
+            await self.app.run_action("app.perform('help')")
+        else:
+            await self.perform(event.name)
+
+    @on(Step.Left)
+    def _beyond_steps(self) -> None:
+        self.composer.prompt.focus()
+        self.transcript.anchor()
+
     @on(Prompt.Left)
-    def _left(self) -> None:
-        self.app.exit()
+    async def _left(self) -> None:
+        await self.app.run_action("app.perform('quit')")
 
     @on(Told)
     def _told(self) -> None:
@@ -161,74 +198,25 @@ class ChatScreen(Screen[None]):
         """Show everything that the bridge has told; when the user leaves in the middle, what is left is not shown."""
         try:
             for item in self.bridge.take():
-                await self._take(item)
+                await arrive(self, item)
             self._refresh_state()
         except (NoMatches, MountError):
             if self.app.is_running:
                 raise
 
-    async def _take(self, item: Item) -> None:
-        match item:
-            case Opened():
-                await self._opened(item)
-            case Models():
-                self.meters.do("loading")
-                files = "\n".join(f"{each.role} {each.file} {size_text(each.size)}" for each in item.models)
-                self._loading = await self.transcript.say(Notice("loading", f"\n{files}"))
-            case Ready():
-                await self._loaded()
-                self.meters.contexts(item.contexts)
-                self.composer.prompt.remember(item.instructions)
-            case Question():
-                await self.query_one(Questions).put(item.needed, item.answer)
-            case Fault():
-                await self.transcript.say(ErrorCard(item.text))
-            case Idle() if item.job == self.bridge.given:
-                await self._idle()
-            case Idle():
-                pass
-            case _:
-                await self._happened(item)
-
-    async def _loaded(self) -> None:
-        if self._loading is not None:
-            await self._loading.remove()
-            self._loading = None
-
-    async def _happened(self, event: ev.Event) -> None:
-        if isinstance(event, ev.Usage):
-            self.meters.used(event)
-        elif isinstance(event, ev.Planned):
-            self.meters.do("caller reads" if event.decision == "caller" else "summarizer reads")
-        elif doing := _DOING.get(event.type):
-            self.meters.do(doing)
-        await self.transcript.show(event)
-
-    async def _opened(self, item: Opened) -> None:
-        desk = self.bridge.desk
-        self.asked = bool(item.events)
-        self.composer.workspace = desk.workspace
-        self.meters.reset()
-        self.meters.set_mode(self.bridge.mode)
-        for event in item.events:
-            if isinstance(event, ev.Usage):
-                self.meters.used(event)
-        await self.transcript.replay(item.events)
-        self._draw_title()
-
-    def _draw_title(self) -> None:
+    def draw_title(self) -> None:
+        """Show trio, session and workspace."""
         desk = self.bridge.desk
         where = marks_of(self).text(one_line(str(desk.workspace), 60))
         dot = marks_of(self).dot
         name = f"session {desk.session.id}" if desk.session else "new session"
         self.query_one("#title", Static).update(Content(f"alpha-umi {dot} {desk.trio} {dot} {name} {dot} {where}"))
 
-    async def _idle(self) -> None:
+    async def idle(self) -> None:
+        """Everything that was given is done: the next of the queue is asked."""
         self.busy = self.opening = False
         self.meters.do("")
-        self._draw_title()
-        await self._loaded()
-        await self.query_one(Questions).drop()
+        self.draw_title()
         if not self._stopping and (text := self.composer.next_queued()) is not None:
             self.ask(text)
         self._stopping = False

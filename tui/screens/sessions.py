@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.screen import Screen
@@ -31,11 +32,7 @@ SHOWN = 200
 class SessionsScreen(Screen[str | None]):
     """Ends with the id of the session to resume, or None. `current` is the one on the screen before."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("sessions", priority=True),
-        Binding("up", "move(-1)", show=False, priority=True, id="session_up"),
-        Binding("down", "move(1)", show=False, priority=True, id="session_down"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("sessions", priority=True)
 
     def __init__(self, store: SessionStore, current: str = "") -> None:
         super().__init__()
@@ -46,9 +43,9 @@ class SessionsScreen(Screen[str | None]):
         self._renamed = ""
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="search instructions, results and answers", id="search")
+        yield Input(placeholder="search instructions, results and answers", id="search", compact=True)
         yield OptionList(id="list", markup=False)
-        yield Input(placeholder="new title (Enter renames, Esc leaves it)", id="title-input")
+        yield Input(placeholder="new title (Enter renames, Esc leaves it)", id="title-input", compact=True)
         yield Static(markup=False, id="status")
         yield KeyLine()
 
@@ -82,6 +79,8 @@ class SessionsScreen(Screen[str | None]):
         """Run an action on the highlighted session."""
         if name == "back":
             self._back()
+        elif name in ("session_up", "session_down"):
+            self._move(1 if name == "session_down" else -1)
         elif self._renamed:
             await self._finish_rename()
         elif (chosen := self._chosen()) is None:
@@ -90,13 +89,12 @@ class SessionsScreen(Screen[str | None]):
             self.dismiss(chosen.id)
         elif name == "rename":
             self._begin_rename(chosen)
-        elif name == "save":
-            await self._save(chosen)
+        elif name in ("save", "save_json"):
+            await self._save(chosen, "json" if name == "save_json" else "md")
         else:
             await self._delete(chosen)
 
-    def action_move(self, by: int) -> None:
-        """Highlight the next session or the one before."""
+    def _move(self, by: int) -> None:
         rows = self.query_one("#list", OptionList)
         rows.action_cursor_down() if by > 0 else rows.action_cursor_up()
         self._doomed = ""
@@ -163,10 +161,11 @@ class SessionsScreen(Screen[str | None]):
         search.focus()
         self.find(search.value)
 
-    async def _save(self, info: SessionInfo) -> None:
+    async def _save(self, info: SessionInfo, kind: str) -> None:
         try:
             session = await asyncio.to_thread(self._store.open, info.id)
-            self._say(f"written to {await asyncio.to_thread(export_session, session)}")
+            file = await asyncio.to_thread(export_session, session, Path(f"umi-{info.id}.{kind}"))
+            self._say(f"written to {file}")
         except UmiError as error:
             self._say(str(error))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -15,23 +16,26 @@ from textual.widgets import Input, Static
 
 from ...runtime.approval import Approval
 from ...runtime.events import ApprovalNeeded
+from ..actions import bindings
+from ..keys import key_names
 from ..marks import marks_of
 from .tool_card import arguments_text
 
 QUIET_SECONDS = 0.5
 BURST_SECONDS = 0.05
 
-_CHOICES = (
-    ("y", "Yes, once"),
-    ("s", "Yes, this exact call for this session"),
-    ("c", "No, and tell the planner why"),
-    ("n", "No"),
-)
+_CHOICES = {
+    "yes": "Yes, once",
+    "yes_session": "Yes, this exact call for this session",
+    "explain": "No, and tell the planner why",
+    "no": "No",
+}
+_NAMES = tuple(_CHOICES)
 _NO = len(_CHOICES) - 1
 
 
 class ApprovalPanel(Vertical, can_focus=True):
-    """One question. A letter or the arrows choose, Enter confirms, Esc refuses; `No` is chosen at first.
+    """One question. A key or the arrows choose, Enter confirms, Esc refuses; `No` is chosen at first.
 
     Keys that cannot be meant for the question do not count: letters while somebody is typing (the next one within half
     a second), and an Enter that arrives with other keys, as in pasted text.
@@ -41,16 +45,9 @@ class ApprovalPanel(Vertical, can_focus=True):
     ApprovalPanel { height: auto; padding: 0 1; border-top: solid $warning; }
     ApprovalPanel > #call { height: auto; max-height: 8; }
     ApprovalPanel Static { height: auto; }
-    ApprovalPanel > Input { display: none; height: 1; border: none; padding: 0; }
+    ApprovalPanel > Input { display: none; }
     """
-    BINDINGS = [
-        Binding("escape", "refuse", "refuse", id="refuse"),
-        Binding("enter", "confirm", "confirm", id="confirm"),
-        Binding("up", "move(-1)", show=False, id="choice_up"),
-        Binding("down", "move(1)", show=False, id="choice_down"),
-        Binding("pageup", "scroll_call(-1)", show=False, id="call_up"),
-        Binding("pagedown", "scroll_call(1)", show=False, id="call_down"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("approval")
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
     class Decided(Message):
@@ -71,7 +68,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         with VerticalScroll(id="call", can_focus=False):
             yield Static(markup=False, id="arguments")
         yield Static(markup=False, id="choices")
-        yield Input(placeholder="why not (Enter sends it)", max_length=500)
+        yield Input(placeholder="why not (Enter sends it)", max_length=500, compact=True)
 
     def on_mount(self) -> None:
         marks = marks_of(self)
@@ -82,46 +79,55 @@ class ApprovalPanel(Vertical, can_focus=True):
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
+        """Keep typing from choosing: what passes here is a key alone, after a rest."""
         now, before = self.clock(), self._latest_key
         if event.key in ("enter", "escape") or not event.is_printable:
             return
-        event.stop()
         self._latest_key = now
-        letters = [letter for letter, _ in _CHOICES]
-        if event.character in letters and now - max(before, self._typed) >= QUIET_SECONDS:
-            self.chosen = letters.index(event.character)
-        else:
+        if event.key not in self._choice_keys or now - max(before, self._typed) < QUIET_SECONDS:
+            event.stop()
             self.chosen, self._typed = _NO, now
+            self._draw()
+
+    @property
+    def _choice_keys(self) -> dict[str, str]:
+        """The keys that choose now, as the user mapped them, with the names of the choices."""
+        active = self.screen.active_bindings
+        return {key: each.binding.id for key, each in active.items() if each.binding.id in _CHOICES}
+
+    async def action_perform(self, name: str) -> None:
+        """Run an action of the place `approval`."""
+        match name:
+            case "confirm":
+                self._confirm()
+            case "refuse":
+                self._decide(Approval(allowed=False))
+            case "choice_up" | "choice_down":
+                self._choose(self.chosen + (1 if name == "choice_down" else -1))
+            case "call_up" | "call_down":
+                self.query_one("#call").scroll_relative(y=6 if name == "call_down" else -6, animate=False)
+            case _:
+                self._choose(_NAMES.index(name))
+
+    def _choose(self, index: int) -> None:
+        self.chosen = max(0, min(_NO, index))
         self._draw()
 
-    def action_move(self, by: int) -> None:
-        """Choose the next or the one before."""
-        self.chosen = max(0, min(_NO, self.chosen + by))
-        self._draw()
-
-    def action_confirm(self) -> None:
+    def _confirm(self) -> None:
         """Take the chosen decision, unless the key came with pasted or typed text."""
         now, before = self.clock(), self._latest_key
         self._latest_key = now
         if now - self._typed < QUIET_SECONDS or now - before < BURST_SECONDS:
             return
-        match _CHOICES[self.chosen][0]:
-            case "y":
+        match _NAMES[self.chosen]:
+            case "yes":
                 self._decide(Approval(allowed=True))
-            case "s":
+            case "yes_session":
                 self._decide(Approval(allowed=True, scope="session"))
-            case "c":
+            case "explain":
                 self._explain()
             case _:
                 self._decide(Approval(allowed=False))
-
-    def action_refuse(self) -> None:
-        """Refuse the call."""
-        self._decide(Approval(allowed=False))
-
-    def action_scroll_call(self, pages: int) -> None:
-        """Scroll the arguments."""
-        self.query_one("#call").scroll_relative(y=6 * pages, animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -136,13 +142,19 @@ class ApprovalPanel(Vertical, can_focus=True):
         self.post_message(self.Decided(approval))
 
     def _draw(self) -> None:
-        lines = [
-            Content.styled(
-                f"{'>' if index == self.chosen else ' '} [{key}] {text}", "bold" if index == self.chosen else ""
-            )
-            for index, (key, text) in enumerate(_CHOICES)
-        ]
+        keys = {name: key_names(key) for key, name in reversed(self._choice_keys.items())}
+        lines = []
+        for index, (name, text) in enumerate(_CHOICES.items()):
+            mark, style = (">", "bold") if index == self.chosen else (" ", "")
+            if style or not self.screen.has_class("-tiny"):
+                lines.append(Content.styled(f"{mark} [{keys.get(name, '')}] {text}", style))
         self.query_one("#choices", Static).update(Content("\n").join(lines))
+
+    def on_focus(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ OFFERED = 50
 
 
 class Composer(Vertical):
-    """Where the user writes. state: decides which commands work now. workspace: what `@` completes."""
+    """Where the user writes.
+
+    state: decides which commands work now. workspace: what `@` completes. editing: the turn whose instruction is
+    changed.
+    """
 
     DEFAULT_CSS = """
     Composer { height: auto; border-top: solid $primary; }
@@ -36,6 +40,7 @@ class Composer(Vertical):
         self.state = State()
         self.workspace: Path | None = None
         self.queue: list[str] = []
+        self.editing: int | None = None
         self._files: list[str] = []
         self._recalling = False
 
@@ -74,6 +79,21 @@ class Composer(Vertical):
         query = self.prompt.text.strip()
         self._offer(self._best(query, self.prompt.past[::-1]))
 
+    def edit(self, turn: int | None, instruction: str = "") -> None:
+        """Take up an instruction, to be asked changed in the place of turn `turn`; None leaves it."""
+        self.editing = turn
+        self.prompt.put(instruction)
+        self._draw()
+
+    def leave(self) -> bool:
+        """Leave suggestions, else an edit; whether there was something to leave."""
+        if self.leave_suggestions():
+            return True
+        if self.editing is None:
+            return False
+        self.edit(None)
+        return True
+
     def leave_suggestions(self) -> bool:
         """Hide the suggestions; whether there were any."""
         offered = bool(self.query_one(Suggestions).offered)
@@ -83,10 +103,14 @@ class Composer(Vertical):
     def _draw(self) -> None:
         marks = marks_of(self)
         lines = [f"queued {index}: {marks.text(one_line(text, 70))}" for index, text in enumerate(self.queue, 1)]
+        if lines:
+            lines.append("Up takes the last one back")
+        if self.editing is not None:
+            lines.append(f"request {self.editing} is edited: Enter asks it in a copy of the session, Esc leaves it")
         queued = self.query_one("#queued", Static)
-        queued.update(Content("\n".join([*lines, "Up takes the last one back"]) if lines else ""))
+        queued.update(Content("\n".join(lines)))
         queued.display = bool(lines)
-        self.prompt.queued = bool(lines)
+        self.prompt.queued = bool(self.queue)
 
     @on(Prompt.Recalled)
     def _take_back(self, event: Prompt.Recalled) -> None:

@@ -6,7 +6,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ..actions import ACTIONS, State, action, key_names
+from ..actions import ACTIONS, State, action
+from ..keys import key_names
 
 
 class KeyLine(Static):

@@ -1,4 +1,7 @@
-"""The line of meters: what the roles do, how full their contexts are, memory and approvals."""
+"""The line of meters: what the roles do, how full their contexts are, memory and approvals.
+
+It takes the longest of four forms that fits the width.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from textual.content import Content
 from textual.widgets import Static
@@ -18,6 +22,9 @@ from ..marks import marks_of
 UPDATE_SECONDS = 0.25
 MEMORY_SECONDS = 2.0
 
+Form = Literal["whole", "short", "tight", "least"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
 _SHORT = {"planner": "plan", "caller": "call", "summarizer": "sum"}
 
 
@@ -29,13 +36,26 @@ class Meter:
     total: RoleUsage = field(default_factory=RoleUsage)
     context: int = 0
 
-    def text(self, role: Role, wide: bool) -> str:
-        """`plan 45/s 812/2k`: tokens per second, context used of available; `wide` adds prompt and written tokens."""
-        speed = self.latest.generated / self.latest.seconds if self.latest.seconds > 0 else 0.0
+    def text(self, role: Role, form: Form) -> str:
+        """`plan 45/s 812/2k`: tokens per second, context used of available; with tokens read and written if `whole`.
+
+        Less where there is less room: the share of the context, and of `least` nothing else.
+        """
         used = self.latest.prompt + self.latest.generated
-        name = role if wide else _SHORT[role]
-        text = f"{name} {speed:.0f}/s {_count(used)}/{_count(self.context) if self.context else '?'}"
-        return f"{text} ({_count(self.total.prompt)} in, {_count(self.total.generated)} out)" if wide else text
+        context = f"{_count(used)}/{_count(self.context) if self.context else '?'}"
+        if form in ("tight", "least"):
+            share = f"{100 * used // self.context if self.context else 0}%"
+            return f"{role[0]} {share}" if form == "least" else f"{role[0]} {self.speed:.0f}/s {share}"
+        if form == "short":
+            return f"{_SHORT[role]} {self.speed:.0f}/s {context}"
+        return (
+            f"{role} {self.speed:.0f}/s {context} ({_count(self.total.prompt)} in, {_count(self.total.generated)} out)"
+        )
+
+    @property
+    def speed(self) -> float:
+        """Tokens per second of the latest generation."""
+        return self.latest.generated / self.latest.seconds if self.latest.seconds > 0 else 0.0
 
 
 class Meters(Static):
@@ -44,7 +64,6 @@ class Meters(Static):
     DEFAULT_CSS = """
     Meters { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
     """
-    WIDE = 130
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -91,6 +110,16 @@ class Meters(Static):
     def on_resize(self) -> None:
         self._changed = True
 
+    def lines(self) -> list[str]:
+        """All that is known of every role, one line each."""
+        return [
+            f"{role:11} context {used.latest.prompt + used.latest.generated:,} of {used.context:,}, "
+            f"latest {used.speed:.0f} tokens/s, read {used.total.prompt:,} "
+            f"({used.total.prompt - used.total.evaluated:,} from the cache), wrote {used.total.generated:,} "
+            f"({used.total.forced:,} dictated by the grammar) in {used.total.seconds:.1f} s"
+            for role, used in self.meters.items()
+        ]
+
     async def _measure(self) -> None:
         measured = await asyncio.to_thread(memory)
         if abs(measured - self.memory) > 1e6:
@@ -100,14 +129,17 @@ class Meters(Static):
         if not (self._changed or self.doing):
             return
         self._changed = False
+        room = self.size.width - 2
+        texts = [Content(marks_of(self).text(self._text(form))) for form in FORMS]
+        self.update(next((text for text in texts if text.cell_length <= room), texts[-1]))
+
+    def _text(self, form: Form) -> str:
         parts = [f"{self.doing} {time.monotonic() - self._since:.0f} s"] if self.doing else []
-        parts.append(f"approve: {self.mode}")
-        if self.memory:
+        parts.append(self.mode if form in ("tight", "least") else f"approve: {self.mode}")
+        if self.memory and form != "least":
             parts.append(size_text(self.memory))
-        for role, meter in self.meters.items():
-            if meter.latest.prompt or meter.context:
-                parts.append(meter.text(role, self.size.width >= self.WIDE))
-        self.update(Content(marks_of(self).text("  ".join(parts))))
+        parts += [meter.text(role, form) for role, meter in self.meters.items() if meter.latest.prompt or meter.context]
+        return "  ".join(parts)
 
 
 def _count(tokens: int) -> str:

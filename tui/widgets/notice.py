@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from ..actions import bindings
 from ..marks import marks_of
+from .step import Step
 
 
 class _Said(Static):
@@ -26,11 +31,14 @@ class _Said(Static):
         self.update(Content.assemble((self._word, f"bold {self._style}"), "  ", text))
 
 
-class Asked(_Said):
+class Asked(_Said, Step, can_focus=True):
     """The user's instruction."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("step")
 
     DEFAULT_CSS = """
     Asked { margin-top: 1; }
+    Asked:focus { text-style: reverse; }
     """
 
     def __init__(self, instruction: str) -> None:
@@ -42,6 +50,20 @@ class Notice(_Said):
 
     def __init__(self, word: str, text: str) -> None:
         super().__init__(word, text, "$warning")
+
+
+class Welcome(Notice):
+    """What this is, until something is asked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("alpha-umi", text)
+
+
+class Loading(Notice):
+    """What loads now."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("loading", text)
 
 
 class ErrorCard(_Said):

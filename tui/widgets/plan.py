@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
 from ...runtime.events import Planned
+from ..actions import bindings
 from ..marks import marks_of
+from .step import Step
 
 
-class PlanRow(Static):
+class PlanRow(Static, Step, can_focus=True):
     """Step `step`, counted from 1."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("step")
 
     DEFAULT_CSS = """
     PlanRow { height: auto; padding: 0 1; }
+    PlanRow:focus { text-style: reverse; }
     """
 
     def __init__(self, step: int) -> None:
         super().__init__(markup=False)
-        self._step = step
+        self.step = step
         self._rationale = ""
         self._state = "writing"
 
@@ -32,7 +40,7 @@ class PlanRow(Static):
 
     def planned(self, event: Planned) -> None:
         """Show the whole step."""
-        self._step, self._rationale, self._state = event.step, event.rationale, ""
+        self.step, self._rationale, self._state = event.step, event.rationale, ""
         marks = marks_of(self)
         self._state = f"{marks.arrow} {event.decision}"
         self._draw()
@@ -46,7 +54,7 @@ class PlanRow(Static):
         rationale = marks_of(self).text(" ".join(self._rationale.split()))
         self.update(
             Content.assemble(
-                (f"planner {self._step}", "bold $primary"),
+                (f"planner {self.step}", "bold $primary"),
                 "  ",
                 (f"{rationale} ", "$text-muted"),
                 (self._state, "bold"),

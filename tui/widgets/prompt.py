@@ -40,6 +40,13 @@ class Prompt(TextArea):
     class Left(Message):
         """The user wants to quit."""
 
+    class Wanted(Message):
+        """The user wants an action of the screen, by its name."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
     def __init__(self, suggestions: Suggestions, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False, placeholder="Ask something; / for commands")
         self.cursor_blink = False
@@ -105,7 +112,19 @@ class Prompt(TextArea):
         if self._suggestions.chosen is not None:
             self._take(self._suggestions.chosen)
         else:
-            self.screen.focus_next()
+            self.post_message(self.Wanted("steps"))
+
+    def do_end(self) -> None:
+        if self.text:
+            self.action_cursor_line_end()
+        else:
+            self.post_message(self.Wanted("bottom"))
+
+    def do_ask_help(self) -> None:
+        if self.text:
+            self.insert("?")
+        else:
+            self.post_message(self.Wanted("help"))
 
     def do_older(self) -> None:
         if self._suggestions.offered:

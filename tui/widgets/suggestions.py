@@ -11,6 +11,7 @@ from textual.widgets import Static
 from ..marks import marks_of
 
 SHOWN = 6
+"""Most lines of the list; a quarter of the screen where that is less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class Suggestions(Static):
     """The suggestions with one of them highlighted; hidden where there are none."""
 
     DEFAULT_CSS = """
-    Suggestions { height: auto; padding: 0 1; background: $surface; display: none; }
+    Suggestions {
+        height: auto; padding: 0 1; background: $surface; display: none;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
 
     def __init__(self) -> None:
@@ -51,9 +55,10 @@ class Suggestions(Static):
 
     def _draw(self) -> None:
         marks = marks_of(self)
-        first = max(0, min(self._at - SHOWN // 2, len(self.offered) - SHOWN))
+        shown = max(1, min(SHOWN, self.screen.size.height // 4))
+        first = max(0, min(self._at - shown // 2, len(self.offered) - shown))
         lines = []
-        for index, each in enumerate(self.offered[first : first + SHOWN], first):
+        for index, each in enumerate(self.offered[first : first + shown], first):
             mark, style = ("> ", "bold") if index == self._at else ("  ", "")
             text = " ".join(marks.text(each.insert).split())
             lines.append(Content.assemble((f"{mark}{text}", style), (f"  {each.note}" if each.note else "", "dim")))

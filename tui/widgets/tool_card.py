@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -14,7 +14,9 @@ from textual.widgets import Static
 from ...runtime.events import Observed
 from ...text import one_line
 from ...tools.values import compact_json
+from ..actions import bindings
 from ..marks import marks_of
+from .step import Step
 
 CUT_CHARACTERS = 2_000
 CUT_LINES = 20
@@ -27,9 +29,10 @@ def arguments_text(arguments: dict[str, Any]) -> str:
     return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
 
 
-class ToolCard(Vertical, can_focus=True):
+class ToolCard(Vertical, Step, can_focus=True):
     """A call from its first letter to its result. Enter opens it, then opens all of it, then folds it again."""
 
+    BINDINGS: ClassVar[list[BindingType]] = bindings("step")
     DEFAULT_CSS = """
     ToolCard { height: auto; padding: 0 1; }
     ToolCard:focus > .head { text-style: reverse; }
@@ -37,10 +40,10 @@ class ToolCard(Vertical, can_focus=True):
     ToolCard > .body { height: auto; padding-left: 2; color: $text-muted; display: none; }
     ToolCard.-open > .body { display: block; }
     """
-    BINDINGS = [Binding("enter,space", "turn_over", "open or fold", show=False, id="card")]
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1) -> None:
         super().__init__()
+        self.step = step
         self.state = "writing"
         self._written = ""
         self._tool = ""
@@ -86,7 +89,7 @@ class ToolCard(Vertical, can_focus=True):
         self._whole = self._whole and opened
         self._draw()
 
-    def action_turn_over(self) -> None:
+    def turn_over(self) -> None:
         """Folded, opened, opened whole where something was cut, and folded again."""
         if self.opened and not self._whole and self._is_cut():
             self._whole = True
@@ -95,7 +98,7 @@ class ToolCard(Vertical, can_focus=True):
             self.unfold(not self.opened)
 
     def on_click(self) -> None:
-        self.action_turn_over()
+        self.turn_over()
 
     def _is_cut(self) -> bool:
         texts = [arguments_text(self._arguments), self._result.content if self._result else ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,7 @@ from .answer import Answer
 from .earlier import Earlier
 from .notice import Asked, ErrorCard, Notice
 from .plan import PlanRow
+from .step import Step
 from .tool_card import ToolCard
 
 MOUNTED = 240
@@ -27,12 +29,13 @@ Row = TypeVar("Row", bound=Widget)
 
 @dataclass(slots=True)
 class _Turn:
-    """The rows of a turn that still change."""
+    """The rows of a turn that still change; `number` counts the session's turns from 1."""
 
     plan: PlanRow | None = None
     card: ToolCard | None = None
     answer: Answer | None = None
     steps: int = 0
+    number: int = 0
 
 
 class Transcript(VerticalScroll):
@@ -47,27 +50,34 @@ class Transcript(VerticalScroll):
         self.answer = ""
         self._turn = _Turn()
         self._before: Widget | None = None
+        self._lock = asyncio.Lock()
 
     def on_mount(self) -> None:
         self.anchor()
 
-    async def replay(self, events: Sequence[ev.Event]) -> None:
-        """Show a stored session instead of what is here; its oldest turns wait behind a line."""
-        await self.remove_children()
-        self.answer = ""
-        self._turn = _Turn()
+    async def replay(self, events: Sequence[ev.Event], going_on: bool = False) -> None:
+        """Show a stored session instead of what is here; its oldest turns wait behind a line.
+
+        going_on: the last turn is still being led.
+        """
         turns = _turns(events)
-        if len(turns) > REPLAYED_TURNS:
-            await self.mount(Earlier(turns[:-REPLAYED_TURNS]))
-        for turn in turns[-REPLAYED_TURNS:]:
-            await self._show_turn(turn)
+        earlier = turns[:-REPLAYED_TURNS]
+        async with self._lock:
+            await self.remove_children()
+            self.answer, self._turn = "", _Turn(number=len(earlier))
+            if earlier:
+                await self.mount(Earlier(earlier))
+            for turn in turns[-REPLAYED_TURNS:]:
+                await self._show_turn(turn, going_on and turn is turns[-1])
         self.anchor()
 
-    async def show_earlier(self, earlier: Earlier) -> None:
+    async def _show_earlier(self, earlier: Earlier) -> None:
         """Put the latest turns that `earlier` holds back above those that are shown."""
         answer, live = self.answer, self._turn
         self._before = self.children[list(self.children).index(earlier) + 1]
-        for turn in earlier.take(REPLAYED_TURNS):
+        turns = earlier.take(REPLAYED_TURNS)
+        self._turn = _Turn(number=len(earlier.turns))
+        for turn in turns:
             await self._show_turn(turn)
         self.answer, self._turn, self._before = answer, live, None
         if not earlier.turns:
@@ -75,9 +85,13 @@ class Transcript(VerticalScroll):
 
     async def show(self, event: ev.Event) -> None:
         """Show what happened."""
+        async with self._lock:
+            await self._show(event)
+
+    async def _show(self, event: ev.Event) -> None:
         match event:
             case ev.TurnStarted():
-                self._turn = _Turn()
+                self._turn = _Turn(number=self._turn.number + 1)
                 await self.say(Asked(event.instruction))
             case ev.PlanDelta():
                 (await self._planning()).feed(event.text)
@@ -97,6 +111,8 @@ class Transcript(VerticalScroll):
 
     async def say(self, row: Row) -> Row:
         """Append a row."""
+        if isinstance(row, Step):
+            row.turn = self._turn.number
         await self.mount(row, before=self._before)
         if self._before is None and len(self.children) > MOUNTED:
             await self._prune()
@@ -110,7 +126,7 @@ class Transcript(VerticalScroll):
             card.unfold(opened)
 
     async def _call(self, event: ev.Event) -> None:
-        card = self._turn.card = self._turn.card or await self.say(ToolCard())
+        card = self._turn.card = self._turn.card or await self.say(ToolCard(self._turn.steps))
         match event:
             case ev.CallDelta():
                 card.feed(event.text)
@@ -138,7 +154,7 @@ class Transcript(VerticalScroll):
         elif self._turn.answer is not None:
             await self._turn.answer.finish("")
         await self._close(event)
-        self._turn = _Turn()
+        self._turn = _Turn(number=self._turn.number)
 
     async def _close(self, event: ev.TurnFinished) -> None:
         match event.status:
@@ -160,11 +176,29 @@ class Transcript(VerticalScroll):
             self._turn.answer = await self.say(Answer())
         return self._turn.answer
 
-    async def _show_turn(self, turn: Sequence[ev.Event]) -> None:
+    async def _show_turn(self, turn: Sequence[ev.Event], going_on: bool = False) -> None:
         for event in turn:
-            await self.show(event)
-        if turn and not isinstance(turn[-1], ev.TurnFinished):
+            await self._show(event)
+        if turn and not going_on and not isinstance(turn[-1], ev.TurnFinished):
             await self._finish(ev.TurnFinished(status="stopped", reason="umi ended before the turn did"))
+
+    def focus_latest(self) -> bool:
+        """Focus the last step; whether there is one."""
+        steps = self._steps()
+        if steps:
+            steps[-1].focus()
+        return bool(steps)
+
+    def on_step_left(self, message: Step.Left) -> None:
+        """Focus the step before or after; beyond the last one the message goes on."""
+        steps = self._steps()
+        at = next(index for index, row in enumerate(steps) if row is message.row) + message.by
+        if at < len(steps):
+            message.stop()
+            steps[max(0, at)].focus()
+
+    def _steps(self) -> list[Widget]:
+        return [row for row in self.children if isinstance(row, Step)]
 
     async def _prune(self) -> None:
         old = list(self.children)[: len(self.children) - MOUNTED * 3 // 4]
@@ -173,7 +207,8 @@ class Transcript(VerticalScroll):
 
     async def on_earlier_wanted(self, message: Earlier.Wanted) -> None:
         message.stop()
-        await self.show_earlier(message.earlier)
+        async with self._lock:
+            await self._show_earlier(message.earlier)
 
 
 def _turns(events: Sequence[ev.Event]) -> list[list[ev.Event]]:
