@@ -1,4 +1,4 @@
-"""Memory of three roles on one file, and on one base with three LoRA adapters, against that of one role.
+"""Memory of three roles on one file, and on one base with three LoRA adapters, against that of one such role.
 
     python benchmarks/sharing.py [--size 0.5B] [--size 1.5B] [--context 2048]
 
@@ -10,7 +10,6 @@ process, beside what llama.cpp says that it took.
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def main() -> None:
     options.add_argument("--size", action="append", choices=SHAPES)
     options.add_argument("--context", type=int, default=2048)
     given = options.parse_args()
-    print(f"{'model':<7}{'roles':<34}{'weights':>9}{'adapters':>9}{'KV':>7}{'scratch':>9}{'process':>9}{'ratio':>7}")
+    print(f"{'model':<7}{'roles':<28}{'weights':>9}{'adapters':>9}{'KV':>7}{'scratch':>9}{'process':>9}{'ratio':>7}")
     for size in given.size or SHAPES:
         with tempfile.TemporaryDirectory() as place:
             compare(size, Path(place), given.context)
@@ -74,21 +73,17 @@ def compare(size: str, folder: Path, context: int) -> None:
     adapters = {role: write_adapter(folder / f"{role}.gguf", SHAPES[size], seed) for seed, role in enumerate(ROLES)}
     cases = {
         "one role": {"planner": RoleModel(base, None, context)},
-        "three roles, one file": {role: RoleModel(base, None, context) for role in ROLES},
-        "three roles, one base, adapters": {role: RoleModel(base, adapters[role], context) for role in ROLES},
+        "three roles on one file": {role: RoleModel(base, None, context) for role in ROLES},
+        "one role with its adapter": {"planner": RoleModel(base, adapters["planner"], context)},
+        "three roles on one base": {role: RoleModel(base, adapters[role], context) for role in ROLES},
     }
-    whole = None
+    whole = 0
     for name, roles in cases.items():
         used = measure(roles)
-        whole = whole or used["process"]
+        whole = used["process"] if len(roles) == 1 else whole
         figures = [used[use] for use in ("model", "LoRA", "KV")] + [used["compute"] + used["output"], used["process"]]
         columns = "".join(f"{figure / MIB:>{width}.0f}" for figure, width in zip(figures, (9, 9, 7, 9, 9), strict=True))
-        print(f"{size:<7}{name:<34}{columns}{used['process'] / whole:>7.2f}", flush=True)
-    copies = {role: RoleModel(Path(shutil.copy(base, folder / f"copy-{role}.gguf")), None, context) for role in ROLES}
-    used = measure(copies)
-    print(
-        f"{size:<7}{'three files':<34}{'':>34}{used['process'] / MIB:>9.0f}{used['process'] / whole:>7.2f}", flush=True
-    )
+        print(f"{size:<7}{name:<28}{columns}{used['process'] / whole:>7.2f}", flush=True)
 
 
 def measure(roles: dict[str, RoleModel]) -> dict[str, int]:

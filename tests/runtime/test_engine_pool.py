@@ -141,14 +141,15 @@ def test_what_a_plan_computes_is_what_llama_cpp_would_take(log, tmp_path):
     params = lib.llama_model_default_params()
     params.no_alloc, params.load_mode = True, 0
     model = lib.llama_model_load_from_file(bytes(path), params)
-    for context in (512, 8192):
+    for context, flash in ((512, True), (8192, True), (512, False), (8192, False)):
         wanted = lib.llama_context_default_params()
         wanted.n_ctx, wanted.n_ubatch, wanted.n_outputs_max, wanted.n_seq_max = context, PIECE, OUTPUTS, 1
+        wanted.flash_attn_type = int(flash)
         log.taken()
         pointer = lib.llama_init_from_model(model, wanted)
         taken = {one.use: one.bytes for one in log.taken()}
         lib.llama_free(pointer)
-        assert taken["compute"] <= need.compute(context) <= taken["compute"] + 2**21
+        assert taken["compute"] <= need.compute(context, flash) <= taken["compute"] + 2**21
     lib.llama_model_free(model)
 
 
@@ -161,7 +162,7 @@ def test_memory_is_told_for_each_part(make, four_layers, tmp_path):
     assert used["four.gguf"]["model"] == pytest.approx(need.shape.weights, rel=0.05)
     for role in ROLES:
         assert used[role]["KV"] == need.shape.caches(2048)
-        assert 0 < used[role]["compute"] <= need.shape.compute(2048)
+        assert 0 < used[role]["compute"] <= need.shape.compute(2048, flash=False)
     assert "LoRA" in used["planner"] and "LoRA" not in used["caller"]
 
 
@@ -171,5 +172,5 @@ def test_a_model_larger_than_memory_is_refused_before_it_is_loaded(make, four_la
 
 
 def test_a_context_larger_than_memory_is_refused_before_it_is_made(make, four_layers):
-    with pytest.raises(EngineError, match=r"the contexts need .* set engine\.context to 2048 or less"):
+    with pytest.raises(EngineError, match=r"the contexts need .* set engine\.context to 512 or less"):
         make(four_layers, free=0, memory=9 * MIB, context=4096).lane("planner")

@@ -405,14 +405,20 @@ def test_what_a_server_cannot_be_asked_is_refused_at_once(options, sentence):
         open_engine(None, settings(server, **options))
 
 
+@pytest.fixture(autouse=True)
+def workspace(tmp_path):
+    (tmp_path / "work").mkdir()
+
+
 def agent(server, tmp_path, session=None):
-    paths = Paths(tmp_path / "config", tmp_path / "data", tmp_path / "state")
+    home = tmp_path / "home"
+    paths = Paths(home / "config", home / "data", home / "state")
     everything = Settings(engine=settings(server))
-    return Agent("nano", workspace=tmp_path, settings=everything, paths=paths, session=session)
+    return Agent("nano", workspace=tmp_path / "work", settings=everything, paths=paths, session=session)
 
 
 def test_a_turn_on_servers(tmp_path):
-    (tmp_path / "notes.txt").write_text("buy milk", encoding="utf-8")
+    (tmp_path / "work" / "notes.txt").write_text("buy milk", encoding="utf-8")
     answers = [
         '{"rationale": "The file must be read.", "decision": "caller"}',
         '{"tool": "read_file", "arguments": {"path": "notes.txt"}}',

@@ -14,6 +14,9 @@ WRITTEN: Mapping[str, float] = {"planner": 0.41, "caller": 0.15, "summarizer": 0
 requests of the evaluation with the trio `nano`."""
 
 
+_HOST = "host"
+
+
 @dataclass(frozen=True, slots=True)
 class LaneNeed:
     """A role on a model: tokens of its context, bytes of its adapter."""
@@ -50,9 +53,8 @@ class ModelNeed:
         weights = sum(shape.layers[layer] for layer in repeating) + (shape.output if last == self.count else 0)
         adapters = sum(lane.adapter for lane in self.lanes) * (last - first) // self.count
         cache = sum(shape.cache(layer, lane.context) for layer in repeating for lane in self.lanes)
-        return Part(
-            name, last - first, weights + adapters, cache, sum(shape.compute(lane.context) for lane in self.lanes)
-        )
+        compute = sum(shape.compute(lane.context, flash=name != _HOST) for lane in self.lanes)
+        return Part(name, last - first, weights + adapters, cache, compute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def plan(needs: Sequence[ModelNeed], machine: Machine, layers: int | str = "auto
 def on_host(need: ModelNeed) -> Placement:
     """No layer on a device."""
     weights = need.shape.weights + sum(lane.adapter for lane in need.lanes)
-    return Placement(need, replace(need.part(0, need.count, "host"), weights=weights))
+    return Placement(need, replace(need.part(0, need.count, _HOST), weights=weights))
 
 
 def fewer(placement: Placement) -> Placement:
@@ -180,7 +182,7 @@ def _place(need: ModelNeed, room: Mapping[str, int], most: int) -> Placement:
     for count in range(most, 0, -1):
         first = need.count - count
         if parts := _filled(need, room, first):
-            host = need.part(0, first, "host")
+            host = need.part(0, first, _HOST)
             return Placement(need, replace(host, weights=host.weights + need.shape.embedding), parts)
     return on_host(need)
 
@@ -196,7 +198,7 @@ def _spread(need: ModelNeed, room: Mapping[str, int], count: int) -> Placement:
             parts.append(need.part(start, last, name))
     if not parts:
         return on_host(need)
-    host = need.part(0, first, "host")
+    host = need.part(0, first, _HOST)
     return Placement(need, replace(host, weights=host.weights + need.shape.embedding), tuple(parts))
 
 

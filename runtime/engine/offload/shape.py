@@ -22,7 +22,7 @@ _BLOCK = re.compile(r"blk\.(\d+)\.")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes in bytes, but `width`, `inner` and `vocabulary` count numbers, and `trained` counts tokens.
+    """Sizes in bytes, but `width`, `inner`, `heads` and `vocabulary` are counts, and `trained` counts tokens.
 
     layers: weights of each layer, from the input to the output. output: weights of the output layer. embedding:
     weights that stay with the host; of a `tied` embedding a device needs a copy as its output layer. kv: keys and
@@ -36,6 +36,7 @@ class Shape:
     kv: tuple[int, ...]
     width: int
     inner: int
+    heads: int
     vocabulary: int
     trained: int
     largest: int
@@ -52,16 +53,19 @@ class Shape:
     def caches(self, context: int) -> int:
         return sum(self.cache(layer, context) for layer in range(len(self.layers)))
 
-    def compute(self, context: int) -> int:
-        """Scratch memory of one lane on a device that holds layers.
+    def compute(self, context: int, flash: bool) -> int:
+        """Scratch memory of one lane on a device that holds layers, or (without flash attention) on the host.
 
-        What llama.cpp reserves for a graph with flash attention: the mask, and seven activations of a batch or the
-        scores, whichever is more. Compared with its own figures for models of 0.5 to 7 billion weights.
+        What llama.cpp reserves for a graph: the mask, and the largest of three: some activations of a batch, its
+        scores, or without flash attention every token's weight for every other. A bound, compared with llama.cpp's
+        own figures for models of 0.5 to 7 billion weights.
         """
         batch = min(PIECE, context)
-        activations = 4 * batch * (4 * self.width + 3 * self.inner)
+        cells = -(-context // _CELLS) * _CELLS
         scores = self.scores + 4 * (batch + OUTPUTS) * self.width
-        return max(activations, scores) + 2 * batch * max(context, _CELLS) + _SLACK
+        activations = 4 * batch * ((4 if flash else 5) * self.width + 3 * self.inner)
+        attention = 0 if flash else 4 * batch * (self.heads * cells + 7 * self.width)
+        return max(activations, scores, attention) + (2 if flash else 4) * batch * cells + _SLACK
 
     @property
     def scores(self) -> int:
@@ -89,6 +93,7 @@ def shape(header: Header) -> Shape:
         kv=_cells(header, count),
         width=_number(header, "embedding_length"),
         inner=_number(header, "feed_forward_length"),
+        heads=_number(header, "attention.head_count"),
         vocabulary=embedding.shape[-1],
         trained=_number(header, "context_length"),
         largest=largest,

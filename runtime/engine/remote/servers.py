@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....errors import EngineError
 from ...settings import Api, Constraint
 from ..api import Structure
 from .wire import Json, Wire
@@ -44,11 +43,14 @@ class Server:
         return self.url.rstrip("/") + ("/chat/completions" if self.chat else "/completions")
 
     def limits_to(self, grammar: str, structure: Structure | None) -> Json:
-        """The fields of a request that make the server keep to the grammar or to the schema of its structure."""
+        """The fields of a request that make the server keep to the grammar or to the schema of its structure.
+
+        A grammar without a structure is kept to by nobody but the check of what comes back.
+        """
         if self.constraint == "grammar":
             return _GRAMMARS[self.api](grammar)
         if structure is None:
-            raise EngineError("A server that takes schemas cannot be sent this grammar.")
+            return {}
         if self.api == "llama-cpp-python":
             return {"response_format": {"type": "json_object", "schema": structure.schema}}
         schema = {"name": "output", "strict": True, "schema": structure.schema}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 Result = TypeVar("Result")
 
-_CONNECT_SECONDS, _QUICK_SECONDS = 5.0, 10.0
+_CONNECT_SECONDS, _QUICK_SECONDS = 5.0, 5.0
 _LONGEST_EVENT = 1 << 20
 _LONGEST_COMPLAINT = 300
 _END = object()
