@@ -11,6 +11,7 @@ from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
+from ...convert.fit import check_fits
 from ...convert.seal import check_stored
 from ...errors import ModelFileError
 from .cancel import CancelFlag
@@ -65,6 +66,7 @@ class Model:
         """The LoRA adapter of a file, loaded once."""
         if path not in self._adapters:
             check_stored(path)
+            check_fits(self.path, path)
             self.log.forget()
             pointer = lib.llama_adapter_lora_init(self.pointer, os.fsencode(path))
             if not pointer:
