@@ -108,6 +108,8 @@ def create_bundle(
     The same content gives the same list. Models of a trio that lies in a folder are bundled under names made of the
     trio's and the file's. Raises ModelFileError for a damaged model, UsageError for a tool whose name cannot be one.
     """
+    if len({trio.name for trio in trios}) < len(trios) or len({tool.name for tool in wanted.tools}) < len(wanted.tools):
+        raise UsageError("two trios or two tools have the same name: rename one, or make two bundles")
     models = _Models(store)
     bundled = [models.add(trio) for trio in trios]
     sources: dict[str, Path | bytes] = dict(models.members)

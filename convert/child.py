@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 
 
 class ChildError(Exception):
@@ -42,13 +44,13 @@ def ask(module: str, request: str, seconds: float) -> str:
 
 
 def limit_self(memory: int, seconds: float) -> None:
-    """Bound this process: bytes of private memory, seconds of processor time; and no core file when it dies."""
+    """Bound this process: bytes of private memory, more seconds of processor time; and no core file when it dies."""
     if sys.platform == "win32":
         return
     import resource
 
     _lower(resource.RLIMIT_DATA, memory)
-    _lower(resource.RLIMIT_CPU, int(seconds) + 1)
+    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
     _lower(resource.RLIMIT_CORE, 0)
 
 

@@ -17,7 +17,7 @@ def read_imatrix(path: Path) -> dict[str, NDArray[np.float32]]:
     """The mean square of the input of every weight's columns, by the weight's GGUF name; raises ModelFileError."""
     header = read_header(path)
     if header.metadata.get("general.type") != "imatrix":
-        raise ModelFileError(f"{path} is not an importance matrix: make one with `umi models imatrix`")
+        raise ModelFileError(f"{path} is not an importance matrix: make one with llama-imatrix")
     tensors = {tensor.name: tensor for tensor in header.tensors}
     found: dict[str, NDArray[np.float32]] = {}
     for name, tensor in tensors.items():

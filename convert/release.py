@@ -77,7 +77,7 @@ def pull_trio(
     for role in ROLES:
         repo, _, revision = release.roles[role].partition("@")
         name = f"{folder.name}-{role}-{type.lower()}"
-        if _made(store, name, repo, revision, type) is None:
+        if _made(store, name, repo, revision, type, replace) is None:
             with stage(f"pulling {repo}") as progress:
                 checkpoint = pull(repo, pulled, revision=revision or None, allow_pickle=allow_pickle, progress=progress)
             source = read_pulled(checkpoint).source
@@ -90,10 +90,15 @@ def pull_trio(
     return create_trio(folder, store, roles, dialect=release.dialect, description=release.description, replace=replace)
 
 
-def _made(store: ModelStore, name: str, repo: str, revision: str, type: str) -> Manifest | None:
+def _made(store: ModelStore, name: str, repo: str, revision: str, type: str, replace: bool) -> Manifest | None:
+    """The model of that name if it is what would be made; UsageError where it is another one and not to be replaced."""
     try:
         found = store.verify(name)
     except ModelFileError:
         return None
     right = found.source.repo == repo and revision in ("", found.source.commit)
-    return found if right and found.steps[-1:] in ((f"convert --type {type}",), (f"quantise --type {type}",)) else None
+    if right and found.steps[-1:] in ((f"convert --type {type}",), (f"quantise --type {type}",)):
+        return found
+    if not replace:
+        raise UsageError(f"there is another model {name} in the store; choose another --name or add --force")
+    return None

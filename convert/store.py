@@ -56,18 +56,21 @@ class ModelStore:
         replace: bool = False,
         progress: Progress | None = None,
     ) -> Manifest:
-        """Keep a file under its hash and the manifest under its name.
+        """Keep a file under its hash and the manifest under its name; the manifest that is there then.
 
-        The caller has checked the file (`importing` does). move: take the file itself away instead of a copy.
-        Raises UsageError where the name is taken by another file and not to be replaced, ModelFileError where the
-        file is not the one that the manifest describes, StorageError where it cannot be written.
+        The caller has checked the file (`importing` does). Where the name has the same file already, its manifest
+        stays. move: take the file itself away instead of a copy. replace: whatever has the name. Raises UsageError
+        where another file has it, ModelFileError where the file is not the one that the manifest describes,
+        StorageError where it cannot be written.
         """
         with self._locked():
-            taken = self._manifest_file(manifest.name)
-            if taken.exists() and not replace and self._differs(taken, manifest):
+            known = self._found(manifest.name) if manifest.name in self._names() and not replace else None
+            if isinstance(known, Manifest) and known.sha256 != manifest.sha256:
                 raise UsageError(f"there is a model {manifest.name} already; choose another --name or add --force")
             self._keep(file, manifest.sha256, move, progress)
-            write_text(taken, manifest.json_text())
+            if isinstance(known, Manifest):
+                return known
+            write_text(self._manifest_file(manifest.name), manifest.json_text())
         return manifest
 
     def get(self, name: str) -> Manifest:
@@ -176,13 +179,6 @@ class ModelStore:
         blob.chmod(0o444)
         sync_folder(self._blobs)
         note_sound(blob)
-
-    @staticmethod
-    def _differs(file: Path, manifest: Manifest) -> bool:
-        try:
-            return read_manifest(file).sha256 != manifest.sha256
-        except ModelFileError:
-            return False
 
     def _found(self, name: str) -> Manifest | BrokenManifest:
         try:

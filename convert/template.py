@@ -16,15 +16,16 @@ from pydantic import BaseModel
 from ..errors import ModelFileError
 from . import child
 
-SECONDS, MEMORY, LONGEST = 5.0, 256 << 20, 1 << 17
+SECONDS, PATIENCE, MEMORY, LONGEST = 3.0, 60.0, 256 << 20, 1 << 17
 FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Request(BaseModel):
-    """source: the template. values: what it may use."""
+    """source: the template. values: what it may use. seconds: of processor time."""
 
     source: str
     values: dict[str, Any]
+    seconds: float
 
 
 class TemplateBoundsError(ModelFileError):
@@ -34,15 +35,16 @@ class TemplateBoundsError(ModelFileError):
 def render(source: str, values: dict[str, Any], seconds: float = SECONDS) -> str:
     """What a chat template makes of `values`.
 
-    Raises ModelFileError where it cannot be rendered, TemplateBoundsError where it would not end or grow too long.
+    seconds: of processor time, so that a busy machine refuses no template. Raises ModelFileError where it cannot be
+    rendered, TemplateBoundsError where it would not end or grow too long.
     """
-    return _render(Request(source=source, values=values).model_dump_json(), seconds)
+    return _render(Request(source=source, values=values, seconds=seconds).model_dump_json())
 
 
 @lru_cache(maxsize=64)
-def _render(request: str, seconds: float) -> str:
+def _render(request: str) -> str:
     try:
-        text: str = json.loads(child.ask(f"{__package__}.template", request, seconds))
+        text: str = json.loads(child.ask(f"{__package__}.template", request, PATIENCE))
     except child.ChildError as error:
         if error.how == "refused it":
             raise ModelFileError(f"the model's chat template cannot be rendered: {error.said}") from None
@@ -62,7 +64,7 @@ def main() -> int:
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    child.limit_self(MEMORY, SECONDS)
+    child.limit_self(MEMORY, request.seconds)
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )

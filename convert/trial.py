@@ -20,6 +20,8 @@ from .template import TemplateBoundsError, render
 
 TEXTS = ("Hello, world! 12 naïve 天地 👍\n", "\x00\x7f\u0085")
 CHUNK = 1 << 22
+SLOW_DISK = 20 << 20
+"""Bytes that a slow disk reads in a second."""
 
 # Where a quantised block of ggml keeps its half-precision scales, in bytes from its start. All else in it is whole
 # numbers, so its weights are finite if these are.
@@ -30,14 +32,16 @@ SCALES: dict[int, tuple[int, ...]] = {
 }  # fmt: skip
 
 
-def try_model(path: Path, seconds: float = 120.0, progress: Progress | None = None) -> Answer:
+def try_model(path: Path, seconds: float | None = None, progress: Progress | None = None) -> Answer:
     """Check a model file and all its weights, then encode texts, evaluate a few tokens and render its chat template.
 
-    Raises ModelFileError when any of it fails. seconds: limit for llama.cpp's part. progress: of the weights.
+    Raises ModelFileError when any of it fails. seconds: limit for llama.cpp's part, by default two minutes and what a
+    slow disk needs. progress: of the weights.
     """
     check_gguf(path)
     scan_weights(path, progress)
-    answer, logits = probe(path, texts=[Text(text=text) for text in TEXTS], tokens=[0, 1, 2, 3], seconds=seconds)
+    texts = [Text(text=text) for text in TEXTS]
+    answer, logits = probe(path, texts=texts, tokens=[0, 1, 2, 3], seconds=seconds or _patience(path))
     if not np.isfinite(logits).all():
         raise ModelFileError(f"{path} computes NaN or infinite logits: it cannot be used")
     try_template(path)
@@ -52,15 +56,19 @@ def try_adapter(path: Path, base: Path | None = None, progress: Progress | None 
         try_pair(base, path)
 
 
-def try_pair(base: Path, adapter: Path, seconds: float = 120.0) -> None:
+def try_pair(base: Path, adapter: Path) -> None:
     """Match an adapter with its base and let llama.cpp evaluate a few tokens; ModelFileError where they do not fit."""
     check_fits(base, adapter)
     try:
-        _, logits = probe(base, tokens=[0, 1, 2, 3], adapter=adapter, seconds=seconds)
+        _, logits = probe(base, tokens=[0, 1, 2, 3], adapter=adapter, seconds=_patience(base))
     except ModelFileError as error:
         raise ModelFileError(f"the adapter {adapter} cannot be used on its base: {error}") from error
     if not np.isfinite(logits).all():
         raise ModelFileError(f"the adapter {adapter} on {base} computes NaN or infinite logits: it cannot be used")
+
+
+def _patience(path: Path) -> float:
+    return 120.0 + path.stat().st_size / SLOW_DISK
 
 
 def try_template(path: Path) -> JsonValue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..tools.spec import Observation, ToolSpec
+from ..tools.spec import Observation, Status, ToolSpec
 from .dialects import Dialect
 from .history import Entry, Result
 
@@ -32,11 +32,14 @@ def read_result(history: Sequence[Entry], arguments: dict[str, Any]) -> Observat
     number, start = arguments["number"], arguments["start"]
     text = next((e.content for e in history if isinstance(e, Result) and e.number == number), "")
     if start >= len(text):
-        sentence = f"result {number} ends after {len(text)} characters"
-        return Observation(status="error", content=sentence, size=len(sentence))
+        return _observed("error", f"result {number} ends after {len(text)} characters")
     end = min(start + CHARACTERS, len(text))
     more = f' ...[{READ_RESULT} {{"number":{number},"start":{end}}} reads on]' if end < len(text) else ""
-    return Observation(status="ok", content=text[start:end] + more, size=len(text), cut=end < len(text))
+    return _observed("ok", text[start:end] + more)
+
+
+def _observed(status: Status, content: str) -> Observation:
+    return Observation(status=status, content=content, size=len(content))
 
 
 def _specification(cut: Sequence[int]) -> ToolSpec:

@@ -66,7 +66,7 @@ def call(context: click.Context, name: str, arguments: str, workspace: Path) -> 
     with _catalogue(context, workspace) as catalogue:
         tool = _known(catalogue, name)
         request = ToolCall(tool=name, arguments=_checked(tool, arguments))
-        observation = catalogue.call(request)
+        observation = catalogue.call(request, "user")
     if observation.status != "ok":
         click.echo(f"{observation.status}: {printable(observation.content)}", err=True)
         context.exit(_FAILED)
@@ -152,12 +152,11 @@ def _catalogue(context: click.Context, workspace: Path = Path()) -> Catalogue:
 
 
 def _known(catalogue: Catalogue, name: str) -> Tool | GivenTool:
-    if name in catalogue.refused:
-        raise UsageError(f"the tool `{name}` is not offered: {catalogue.refused[name]}")
     try:
         return catalogue.get(name)
     except UsageError as error:
-        raise click.UsageError(str(error)) from None
+        reason = catalogue.refused.get(name)
+        raise click.UsageError(f"the tool `{name}` is not offered: {reason}" if reason else str(error)) from None
 
 
 def _checked(tool: Tool | GivenTool, text: str) -> dict[str, object]:

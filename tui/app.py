@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 import time
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -92,7 +93,8 @@ class UmiApp(App[None]):
         self._settled = self.set_timer(SETTLE_SECONDS, self._redraw)
 
     def _redraw(self) -> None:
-        self.screen.refresh(repaint=True, layout=True)
+        with contextlib.suppress(ScreenStackError):  # the app may be ending
+            self.screen.refresh(repaint=True, layout=True)
 
     def on_unmount(self) -> None:
         self.jobs.close()

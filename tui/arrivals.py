@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .screens.chat import ChatScreen
 
 WELCOME = (
-    "three small models that plan, call tools and answer, on this machine alone\n"
+    "three small models plan, call tools and answer, on this machine\n"
     "Ask something, such as: What is 12.5% of 360?\n"
     "/help shows keys and commands, /sessions what was asked before."
 )

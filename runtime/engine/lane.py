@@ -32,7 +32,7 @@ class Lane:
     """One sequence of tokens and its KV cache.
 
     context: tokens that fit, at most what the model was trained for. costs, chances: what decides on batches and
-    drafts. threads: a number of CPU threads, or what chooses it.
+    drafts. threads: the number of CPU threads, chosen anew as it runs if those given are tuned.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Lane:
         self.cached: list[int] = []
         self.costs = Costs()
         self.chances = Chances()
-        self.threads = threads if isinstance(threads, Threads) else Threads(threads)
+        self.threads = Threads(threads) if isinstance(threads, int) else Threads(threads.most, threads.tuned)
         self._flag = flag
         self._pointer = self._create()
         self._memory = lib.llama_get_memory(self._pointer)

@@ -89,14 +89,15 @@ class Climber:
 class Threads:
     """Counts for single tokens and for batches, which profit from threads differently.
 
-    most: threads at first, and the upper bound. tuned: whether fewer are tried.
+    most: threads at first, and the upper bound. tuned: whether fewer are tried. Times of one model only are
+    comparable, so each has its own.
     """
 
     def __init__(self, most: int, tuned: bool = False) -> None:
         self.most = most
+        self.tuned = tuned
         self.single = Climber(most)
         self.batch = Climber(most)
-        self._tuned = tuned
 
     def rehearsal(self, seconds: Callable[[int, int], float]) -> Iterator[Callable[[], None]]:
         """Short steps that find the counts to begin with.
@@ -104,14 +105,14 @@ class Threads:
         seconds: how long a batch of a size with the scores of its last rows takes.
         """
         for climber, size in ((self.single, 1), (self.batch, PROMPT)):
-            if self._tuned and len(climber.choices) > 1:
+            if self.tuned and len(climber.choices) > 1:
                 for count in climber.choices * _REHEARSALS:
                     yield partial(climber.rehearse, count, partial(seconds, size, 1))
                 yield climber.settle
 
     def ran(self, tokens: int, seconds: float) -> None:
         """Take in how long an evaluation took; sizes between a token and a prompt tell nothing comparable."""
-        if not self._tuned:
+        if not self.tuned:
             return
         if tokens == 1:
             self.single.ran(seconds)

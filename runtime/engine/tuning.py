@@ -16,24 +16,25 @@ from pathlib import Path
 
 from .costs import LARGEST, SIZES, Costs, measuring
 from .lane import Lane
-from .threads import PROMPT
+from .threads import PROMPT, Threads
 
 _PIECE = 32
 _FILLING = 1.0
 
 
 class Tuning:
-    """The costs of each model, from the folder or measured; without a folder they are measured at each start."""
+    """Costs and threads of each model. Costs come from the folder or are measured; without one, at each start."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._costs: dict[str, Costs] = {}
-        self._rehearsed = False
+        self._threads: dict[str, Threads] = {}
 
     def apply(self, lane: Lane) -> None:
         """Let the lane go by what is known of its model."""
-        if not lane.costs.measured and (costs := self._costs.get(lane.model.identity)):
-            lane.costs = costs
+        identity = lane.model.identity
+        lane.costs = self._costs.get(identity, lane.costs)
+        lane.threads = self._threads.get(identity, lane.threads)
 
     def steps(self, lane: Lane) -> Iterator[Callable[[], None]]:
         """What is left to find out with a lane, in steps of one evaluation, so that a request need not wait.
@@ -43,8 +44,8 @@ class Tuning:
         if not lane.takes_back:
             return
         identity = lane.model.identity
-        if not self._rehearsed and lane.room >= PROMPT:
-            self._rehearsed = True
+        if identity not in self._threads and lane.room >= PROMPT:
+            self._threads[identity] = lane.threads
             yield from lane.threads.rehearsal(lane.time)
         if identity not in self._costs and (known := self._read(lane)):
             self._costs[identity] = known

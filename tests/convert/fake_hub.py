@@ -42,7 +42,8 @@ class FakeHub:
     """The repositories, what was asked, and what goes wrong.
 
     cuts: bytes of a file after which a connection breaks, one for each connection. damage: what a file's bytes become.
-    busy: answers with status 503 before the first good one.
+    busy: answers with status 503 before the first good one. content: address that large files are redirected to, which
+    the hub does with those in its content network.
     """
 
     repos: dict[str, Repo] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class FakeHub:
     busy: int = 0
     honours_ranges: bool = True
     address: str = ""
+    content: str = ""
 
     @property
     def downloads(self) -> list[str]:
@@ -104,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if file not in repo.files:
             self._refuse(404, "EntryNotFound")
+        elif self.hub.content and len(repo.files[file]) > SMALL:
+            self._redirect(f"{self.hub.content}/{name}/resolve/{revision}/{file}?signed=1")
         elif self.hub.busy:
             self.hub.busy -= 1
             self._refuse(503)
@@ -139,6 +143,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             return repo
         return None
+
+    def _redirect(self, address: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", address)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _refuse(self, status: int, code: str = "") -> None:
         self.send_response(status)

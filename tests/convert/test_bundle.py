@@ -293,6 +293,8 @@ def test_what_cannot_be_bundled(here: Umi, there: Umi, kit: Path, tmp_path: Path
         "bundle", "create", tmp_path / "k", "--trio", "mine", "--tool", tmp_path / "a b.py", status=2
     )
     assert "cannot be put into a bundle" in refused
+    twins = ("--trio", "mine", "--trio", here.trios / "mine")
+    assert "have the same name" in here.refused("bundle", "create", tmp_path / "k", *twins, status=2)
     assert "there are no settings" in there.refused("bundle", "create", tmp_path / "k", "--trio", "nano", "--settings",
                                                     status=2)  # fmt: skip
     there("bundle", "install", kit, "--sha256", digest(kit))

@@ -15,6 +15,7 @@ from conftest import MakeCheckpoint
 from alpha_umi.convert import checkpoint, gguf_writer
 from alpha_umi.convert.conversion import Report, convert_checkpoint
 from alpha_umi.convert.gguf_reader import read_header
+from alpha_umi.convert.stored import StoredTensor
 from alpha_umi.errors import ModelFileError, StorageError
 
 
@@ -155,6 +156,53 @@ def test_unwritable_destination(make_checkpoint: MakeCheckpoint, tmp_path: Path)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         convert(make_checkpoint("qwen2"), tmp_path / "file" / "model.gguf")
+
+
+def test_a_killed_conversion_leaves_no_file_that_looks_whole(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    """Killed at the first progress: the next run replaces what is left and makes the file as if nothing had been."""
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from alpha_umi.convert.conversion import convert_checkpoint\n"
+        "convert_checkpoint(Path(sys.argv[1]), Path(sys.argv[2]), type='f32', name='tiny',\n"
+        "                   progress=lambda done, total: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    source, made = make_checkpoint("qwen2"), tmp_path / "model.gguf"
+    done = subprocess.run([sys.executable, "-c", code, str(source), str(made)], check=False)
+    assert done.returncode < 0
+    assert [path.name for path in tmp_path.iterdir()] == ["model.gguf.part"]
+    convert(source, made)
+    assert list(tmp_path.iterdir()) == [made]
+
+
+def test_a_stop_leaves_no_file(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_checkpoint(make_checkpoint("qwen2"), tmp_path / "model.gguf", type="f16", name="tiny", progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_does_not_follow_the_largest_tensor(
+    make_checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In small slabs the same file is made, and no more than a slab is read at once, rotary pairs or not."""
+    source = make_checkpoint("llama")
+    whole = convert(source, tmp_path / "whole.gguf", "q8_0")
+    sizes: list[int] = []
+    floats = StoredTensor.floats
+
+    def watched(self: StoredTensor, stored: np.ndarray) -> np.ndarray:
+        sizes.append(stored.size)
+        return floats(self, stored)
+
+    monkeypatch.setattr(StoredTensor, "floats", watched)
+    monkeypatch.setattr(checkpoint, "SLAB", 1000)
+    assert (
+        convert_checkpoint(source, tmp_path / "slabs.gguf", type="q8_0", name="tiny", verify=False).sha256
+        == whole.sha256
+    )
+    assert max(sizes) <= 1000 and len(sizes) > 100
 
 
 def test_a_full_disk_leaves_no_file(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:

@@ -39,3 +39,9 @@ def test_sentencepiece(make_checkpoint: MakeCheckpoint, tmp_path: Path, kind: st
     assert metadata["tokenizer.ggml.model"] == "llama"
     assert metadata["tokenizer.ggml.add_space_prefix"] is (kind != "spm-gemma")
     assert ("Phi-3" in str(metadata["general.name"])) is (kind == "spm-phi3")
+
+
+def test_the_table_of_families_is_whole() -> None:
+    """`make families` writes it."""
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in FAMILIES if f"| {name} | `" not in page] == []

@@ -182,6 +182,19 @@ def test_a_gated_repository_with_a_token(hub: FakeHub, tmp_path: Path, monkeypat
     assert hub.tokens == {"Bearer hf_mine"}
 
 
+def test_large_files_of_another_host_come_without_the_key(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    with serving(FakeHub(hub.repos)) as content:
+        hub.content = content.address
+        content.cuts[FIRST] = [1_000_000]
+        folder = pull("owner/model", tmp_path)
+    assert (folder / FIRST).read_bytes() == BIG
+    assert (hub.tokens, content.tokens) == ({"Bearer hf_mine"}, {""})
+    assert content.ranges == ["bytes=1000000-"] and content.sent[FIRST] == len(BIG)
+
+
 def test_no_hub_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(HubError, match=r"the hub at http://127.0.0.1:9 cannot be reached \(.*\): check the network"):

@@ -14,6 +14,7 @@ from test_pickled import pickle_weights
 from umi_command import Umi
 
 from alpha_umi.convert import download
+from alpha_umi.convert.conversion import convert_checkpoint
 from alpha_umi.convert.making import read_reports
 from alpha_umi.convert.release import read_release, releases
 from alpha_umi.convert.trio import DIALECTS, ROLES, find_trio
@@ -75,6 +76,15 @@ def test_the_papers_trio(umi: Umi, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     umi("trio", "pull", "alpha-umi-7b", "--name", "alpha-umi-7b", "--force")
     assert len(hub.asked) == asked, "what is made is not pulled again"
+
+
+def test_a_name_that_is_taken_is_found_before_anything_is_pulled(
+    umi: Umi, hub: FakeHub, make_checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    convert_checkpoint(make_checkpoint("qwen2"), tmp_path / "a.gguf", type="q8_0", name="a", verify=False)
+    umi("models", "import", tmp_path / "a.gguf", "--name", "mine-planner-q8_0")
+    refused = umi.refused("trio", "pull", "alpha-umi-7b", "--name", "mine", "--type", "q8_0", status=2)
+    assert "there is another model mine-planner-q8_0 in the store" in refused and not hub.asked
 
 
 def test_releases_are_whole() -> None:

@@ -100,6 +100,13 @@ def test_a_name_is_not_given_away_silently(store: ModelStore, model: Path, tmp_p
     assert store.get("tiny").sha256 == manifest.sha256
 
 
+def test_what_is_known_of_a_file_is_not_lost_by_importing_it_again(store: ModelStore, model: Path) -> None:
+    known = import_file(store, model, "tiny", source=Source(repo="owner/model"))
+    assert kept(store, model) == known == store.get("tiny")
+    replaced = store.add(model, describe(model, "tiny", "model", known.sha256), replace=True)
+    assert store.get("tiny") == replaced != known
+
+
 def test_moved_instead_of_copied(store: ModelStore, model: Path, tmp_path: Path) -> None:
     for number in (1, 2):
         (copy := tmp_path / f"{number}.gguf").write_bytes(model.read_bytes())

@@ -51,4 +51,4 @@ def test_refused_with_a_sentence(source: str) -> None:
 )
 def test_what_would_not_end_is_ended(source: str) -> None:
     with pytest.raises(ModelFileError, match="chat template cannot be"):
-        render(source, VALUES, seconds=1.5)
+        render(source, VALUES, seconds=0.5)

@@ -143,7 +143,7 @@ def test_reading_on_gives_the_whole_text_piece_by_piece():
         piece = read_result(history, {"number": 3, "start": start})
         text, mark, _ = piece.content.partition(" ...[")
         found, start = found + text, start + CHARACTERS
-        assert (piece.status, piece.size, piece.cut) == ("ok", 3456, bool(mark))
+        assert (piece.status, piece.size) == ("ok", len(piece.content))
         if not mark:
             break
     assert found == whole
@@ -177,7 +177,7 @@ def test_a_turn_reads_on_without_asking_the_catalogue(tmp_path):
     )
     (tmp_path / "list.txt").write_text("0123456789" * 350 + "the milk", encoding="utf-8")
     catalogue = Catalogue(tmp_path, tmp_path / "notebook")
-    turn = Turn(Roles(engine, load_dialect("nano")), catalogue, Approvals("none"), Limits(), [])
+    turn = Turn(Roles(engine, load_dialect("nano")), catalogue, Approvals("all"), Limits(), [])
     try:
         events = list(turn.run("where is the milk in list.txt?"))
     finally:

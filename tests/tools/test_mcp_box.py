@@ -17,6 +17,7 @@ from alpha_umi.errors import UmiError
 from alpha_umi.tools.catalogue import Catalogue
 from alpha_umi.tools.mcp.box import own_folders
 from alpha_umi.tools.mcp.registry import program
+from alpha_umi.tools.worker.levels import candidates
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +33,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def catalogue(house: Path) -> Iterator[Catalogue]:
+@pytest.fixture(scope="module", params=candidates())
+def catalogue(house: Path, request: pytest.FixtureRequest) -> Iterator[Catalogue]:
+    """The server's tools at each level of confinement that this machine has the parts for."""
     os.environ.update(UMI_TEST_TOKEN="given", UMI_TEST_SECRET="kept")
-    with open_catalogue(house / "box") as opened:
+    config = house / "config"
+    with Catalogue(house / "box", house / "notebook", [], levels=(request.param,), added=config) as opened:
+        assert opened.sandbox.level == request.param
         yield opened
     del os.environ["UMI_TEST_TOKEN"], os.environ["UMI_TEST_SECRET"]
 
@@ -96,6 +100,13 @@ def test_a_server_is_refused_where_nothing_can_confine_it(house: Path) -> None:
     with Catalogue(house / "box", house / "notebook", [], levels=(), added=config) as opened:
         seen = call(opened, "good:add", a=1, b=1)
     assert seen.status == "denied" and "was not started" in seen.content
+
+
+def test_a_server_that_takes_too_much_memory_is_ended(house: Path) -> None:
+    with open_catalogue(house / "box") as opened:
+        seen = call(opened, "good:try_to", what="allocate")
+        assert seen.status == "killed" and "more memory" in seen.content
+        assert call(opened, "good:add", a=1, b=1).content == "2"
 
 
 def test_cancelling_ends_the_call_and_the_server(house: Path) -> None:

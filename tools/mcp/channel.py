@@ -92,7 +92,7 @@ class Channel:
         except ValueError:
             self.fault = f"it wrote a line of more than {self.bounds.line_bytes} bytes"
             return b""
-        self._messages += 1
+        self._messages += line.endswith(b"\n")
         self._bytes += len(line)
         if self._messages > self.bounds.messages or self._bytes > self.bounds.bytes:
             self.fault = f"it flooded umi with {self._messages} messages, {self._bytes} bytes"

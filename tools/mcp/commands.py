@@ -25,6 +25,10 @@ from .registry import McpServers, ServerEntry, ServerGrants, program
 from .server import connected
 
 _REFUSED = 4
+_DANGER = (
+    "\nThis starts a program on this computer, which is dangerous if its author means harm: the sandbox keeps it to "
+    "what is listed above.\nStart it?"
+)
 
 
 @click.group()
@@ -59,7 +63,7 @@ def add(
     entry = _entry(name, command, {"read": read, "write": write, "env": env}, before)
     check_grants(entry.as_tool())
     shown(_terms(entry))
-    _ask(context, "This starts a program on this computer, in the sandbox. Start it?", yes)
+    _ask(context, _DANGER, yes)
     paths = context.obj.paths
     entry = entry.accepted(_definitions(entry, paths.notebook, (paths.config, paths.data, paths.state)))
     shown(_changes(before, entry) if before else _listed(entry))

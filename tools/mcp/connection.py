@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -51,8 +52,9 @@ class Connection:
         """All tools that the server has; raises ServerFault."""
         found: list[Definition] = []
         cursor = None
+        until = time.monotonic() + self._bounds.start_seconds
         for _ in range(self._bounds.pages):
-            page = self._list(cursor)
+            page = self._list(cursor, max(until - time.monotonic(), 0.0))
             found += [
                 Definition.model_validate(tool.model_dump(by_alias=True, mode="json", exclude_none=True))
                 for tool in page.tools
@@ -77,9 +79,8 @@ class Connection:
         self._thread.join(_GRACE_SECONDS)
         self._program.close()
 
-    def _list(self, cursor: str | None) -> types.ListToolsResult:
+    def _list(self, cursor: str | None, seconds: float) -> types.ListToolsResult:
         request = types.ListToolsRequest(params=types.PaginatedRequestParams(cursor=cursor))
-        seconds = self._bounds.start_seconds
         return self._ask(lambda session: session.send_request(request, types.ListToolsResult), seconds)
 
     def _ask(self, question: Callable[[ClientSession], Awaitable[Answer]], seconds: float) -> Answer:
@@ -91,7 +92,7 @@ class Connection:
         try:
             return answer.result(seconds + _GRACE_SECONDS)
         except TimeoutError:
-            raise ServerFault("timeout", f"it did not answer within {seconds:g} s") from None
+            raise ServerFault("timeout", f"it did not answer within {seconds:.3g} s") from None
         except MCPError as error:
             if self._channel.fault:
                 raise self._ended() from None
@@ -106,6 +107,8 @@ class Connection:
 
     def _ended(self, error: BaseException | None = None) -> ServerFault:
         reason = self._channel.fault or f"its answer cannot be used ({type(error).__name__})"
+        if self._program.exceeded is not None:
+            reason = f"it used more {self._program.exceeded} than it may"
         words = self._channel.last_words
         return ServerFault("killed", f"{reason}{f'; its last words: {words}' if words else ''}")
 

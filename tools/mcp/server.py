@@ -89,6 +89,8 @@ class Server:
             self._connection = connection = connected(self.entry, self._workspace, self._start, self._bounds)
         elif not connection.changed:
             return connection
+        if self._cancelled:
+            raise ServerFault("killed", "cancelled")
         check_pin(self.entry, connection.definitions())
         return connection
 

@@ -75,9 +75,9 @@ class Meters(Static):
         self._changed = True
 
     def on_mount(self) -> None:
-        self.set_interval(UPDATE_SECONDS, self._draw)
+        self.set_interval(UPDATE_SECONDS, self.draw)
         self.set_interval(MEMORY_SECONDS, self._measure)
-        self._draw()
+        self.draw()
 
     def used(self, event: Usage) -> None:
         """Count a generation."""
@@ -125,7 +125,8 @@ class Meters(Static):
         if abs(measured - self.memory) > 1e6:
             self.memory, self._changed = measured, True
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show what changed."""
         if not (self._changed or self.doing):
             return
         self._changed = False
@@ -135,7 +136,7 @@ class Meters(Static):
 
     def _text(self, form: Form) -> str:
         parts = [f"{self.doing} {time.monotonic() - self._since:.0f} s"] if self.doing else []
-        parts.append(self.mode if form in ("tight", "least") else f"approve: {self.mode}")
+        parts.append(self.mode if form == "least" else f"approve: {self.mode}")
         if self.memory and form != "least":
             parts.append(size_text(self.memory))
         parts += [meter.text(role, form) for role, meter in self.meters.items() if meter.latest.prompt or meter.context]
