@@ -26,8 +26,8 @@ from alpha_umi.runtime.engine import library
 
 VOCABULARY = 151_936
 CONTROL = ("<|tools|>", "<|user|>", "<|plan|>", "<|call|>", "<|result|>", "<|answer|>", "<|giveup|>", "<|end|>")
-TYPES = {"Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15}
-"""llama.cpp's `llama_ftype`."""
+TYPES = {"Q4_0": 2, "Q4_0_pure": 2, "Q8_0": 7, "Q4_K_M": 15}
+"""llama.cpp's `llama_ftype`; `pure` gives the embeddings, which are the output layer too, the same type."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def make(folder: Path, size: str, kind: str) -> Path:
         write(unfinished, SHAPES[size])
         unfinished.rename(source)
     params = lib.llama_model_quantize_default_params()
-    params.ftype, params.nthread = TYPES[kind], 1
+    params.ftype, params.nthread, params.pure = TYPES[kind], 1, kind.endswith("_pure")
     unfinished = path.with_suffix(".unfinished")
     if lib.llama_model_quantize(bytes(source), bytes(unfinished), params) != 0:
         raise SystemExit(f"llama.cpp could not quantise {source}")
