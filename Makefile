@@ -4,13 +4,31 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files '*.py' '*.toml' '*.gguf' 2>/dev/null)
 
-.PHONY: run test lint types benchmarks clean
+.PHONY: run test test-oracle families lint types benchmarks benchmark-conversion clean
 
 run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest
+
+# Conversion against llama.cpp's own converter, which comes with the source distribution of llama-cpp-python.
+ORACLE := build/oracle
+LLAMA_CPP := $(abspath $(ORACLE)/vendor/llama.cpp)
+
+test-oracle: $(VENV)/.test $(ORACLE)/.fetched
+	UMI_LLAMA_CPP=$(LLAMA_CPP) $(BIN)/python -m pytest tests/convert/test_oracle.py
+
+$(ORACLE)/.fetched: pyproject.toml | $(BIN)/python
+	mkdir -p $(ORACLE)
+	$(BIN)/pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(ORACLE) \
+	    "$$(grep -o 'llama-cpp-python==[0-9.]*' pyproject.toml)"
+	tar -xzf $(ORACLE)/llama_cpp_python-*.tar.gz -C $(ORACLE) --strip-components=1
+	touch $@
+
+# The table of families in docs/models.md.
+families: $(VENV)/.test
+	$(BIN)/python benchmarks/families.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -35,6 +53,9 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/prefill.py
 	$(BIN)/python benchmarks/success.py --failures
+
+benchmark-conversion: $(VENV)/.test $(ORACLE)/.fetched
+	$(BIN)/python benchmarks/conversion.py --llama-cpp $(LLAMA_CPP)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

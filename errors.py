@@ -6,6 +6,7 @@ UmiError                      one sentence for the user; `exit_status` is what `
 ├── ToolSpecError         2   a tool cannot be offered: its schema cannot be enforced, its name is taken ...
 ├── ModelFileError        5   a model file is missing, damaged or not what it should be
 │   └── TrioError         2   a trio does not bind each role exactly once
+├── HubError              5   the hub cannot be reached, or does not give what was asked for
 ├── EngineError           5   the engine process died or refused; the next turn starts a fresh one
 ├── ContextFullError      4   the conversation does not fit the model's context
 ├── SandboxError          5   a tool cannot be confined, so it does not run
@@ -39,6 +40,10 @@ class ModelFileError(UmiError):
 
 class TrioError(ModelFileError):
     exit_status = 2
+
+
+class HubError(UmiError):
+    pass
 
 
 class EngineError(UmiError):

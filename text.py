@@ -1,4 +1,4 @@
-"""Text from models, tools and users, made safe to show."""
+"""Text from models, tools and users, made safe to show and to hand to a model."""
 
 from __future__ import annotations
 
@@ -6,15 +6,30 @@ import re
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, terminal escapes among them
-    "\u2028-\u202e\u2066-\u2069"  # line separators, and marks that reorder the text around them
-    "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags that nobody sees
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # line separators, and marks that reorder the text around them
+    "\ufff9-\ufffb\U000e0000-\U000e0fff"  # annotations, tags and selectors that nobody sees
     "\ud800-\udfff]"
+)
+_CONTROL_TOKEN = re.compile(
+    r"<(?=[|｜][^<>\s]{1,80}[|｜]>"  # ChatML, Llama 3, Phi, Qwen, DeepSeek, and the dialects of this package
+    r"|/?(?:s|bos|eos|pad|unk|mask|cls|sep|think|(?:start|end)_of_\w+|tool_\w+|function_\w+|unused\d+|extra_id_\d+)>"
+    r"|</?SYS>>)"
+    r"|\[(?=/?(?:INST|TOOL_\w+|AVAILABLE_TOOLS|SYSTEM_PROMPT|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK)\])",
+    re.IGNORECASE,
 )
 
 
 def printable(text: str) -> str:
     """`text` with every character that could steer a terminal or hide text written as its escape; keeps \\n and \\t."""
     return _UNSAFE.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def inert(text: str) -> str:
+    """`text` as a model may read it: printable, and no string that some model takes for a control token.
+
+    The opening bracket of such a string (`<|im_start|>`, `</s>`, `[INST]` ...) is set apart by a space.
+    """
+    return _CONTROL_TOKEN.sub(r"\g<0> ", printable(text))
 
 
 def one_line(text: str, characters: int) -> str:

@@ -1,54 +1,40 @@
-"""A Hugging Face checkpoint: its weights, read from safetensors files without torch."""
+"""A Hugging Face checkpoint: its configuration and its weights, read piece by piece without torch."""
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError
-from .config import ModelConfig, read_config, read_json
+from .config import ModelConfig, read_config
+from .fields import read_json
+from .layout import EMBEDDING, OUTPUT, layout, row_order, shift
+from .stored import Floats, StoredTensor, read_safetensors
 
-Floats = NDArray[np.float32]
+SHARD_NAME = re.compile(r"[A-Za-z0-9._-]+")
+SLAB = 1 << 22  # elements that are in memory at once
 
-SHARD_NAME = re.compile(r"[A-Za-z0-9._-]+\.safetensors")
-STORED_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-QUANTISED = re.compile(r"\.(qweight|qzeros|g_idx|SCB|absmax|quant_map|weight_scale(_inv)?|scales)$")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where a tensor lies: `offset` bytes from the start of `file`. type: as safetensors names it (`BF16`, ...)."""
-
-    file: Path
-    type: str
-    shape: tuple[int, ...]
-    offset: int
-
-    def read(self) -> Floats:
-        """The values as float32, mapped from the file where that needs no conversion."""
-        stored = np.memmap(self.file, dtype=STORED_TYPES[self.type], mode="r", offset=self.offset, shape=self.shape)
-        if self.type == "BF16":
-            return (stored.astype(np.uint32) << 16).view(np.float32)
-        return np.asarray(stored, dtype=np.float32)
+Reader = Callable[[Path], dict[str, StoredTensor]]
 
 
 class Checkpoint:
-    """A folder with config.json and safetensors weights, checked to hold exactly the tensors of its architecture.
+    """A folder with config.json and weights, checked to hold exactly the tensors of its architecture.
 
+    allow_pickle: read pickled weights (*.bin) where there are no safetensors. rope_linear: see read_config.
     Raises ModelFileError for a missing or damaged shard, an unsupported architecture, a quantised checkpoint, and a
     tensor that is missing, unknown or of the wrong shape.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, allow_pickle: bool = False, rope_linear: float | None = None) -> None:
         self.folder = folder
-        self.config: ModelConfig = read_config(folder)
-        self._stored = {name: tensor for name, tensor in _stored_tensors(folder).items() if "inv_freq" not in name}
+        self.config: ModelConfig = read_config(folder, rope_linear=rope_linear)
+        stored = _stored_tensors(folder, allow_pickle)
+        self._stored = {name: tensor for name, tensor in stored.items() if "inv_freq" not in name}
         self._check_layout()
         if self.config.tied:
             self._drop_tied_output()
@@ -58,23 +44,51 @@ class Checkpoint:
         """The tensors in the order of the architecture: embedding, layers, final norm, output."""
         return tuple(name for name in layout(self.config) if name in self._stored)
 
+    @property
+    def bytes(self) -> int:
+        """Of all weights as float32."""
+        return sum(4 * math.prod(self.shape(name)) for name in self.names)
+
     def shape(self, name: str) -> tuple[int, ...]:
         return self._stored[name].shape
 
     def tensor(self, name: str) -> Floats:
         """One tensor as float32; raises ModelFileError when it holds NaN or infinity."""
+        return np.concatenate(list(self._slabs(name, None)))
+
+    def rows(self, name: str, index: NDArray[np.intp]) -> Floats:
+        """Some rows of a tensor as float32."""
+        stored = self._stored[name]
+        return stored.floats(stored.array()[index])
+
+    def slabs(self, name: str) -> Iterator[Floats]:
+        """The rows of a tensor as float32, at most SLAB elements at once."""
+        return self._slabs(name, None)
+
+    def arranged(self, name: str) -> Iterator[Floats]:
+        """The same as llama.cpp wants them: rows in its order, norms with their 1."""
+        add = np.float32(shift(name, self.config))
+        for slab in self._slabs(name, row_order(name, self.config)):
+            yield slab + add if add else slab
+
+    def _slabs(self, name: str, order: NDArray[np.intp] | None) -> Iterator[Floats]:
+        stored = self._stored[name]
         try:
-            values = self._stored[name].read()
-        except OSError as error:
-            raise ModelFileError(f"{self._stored[name].file} cannot be read any more ({error})") from error
-        if not np.isfinite(values).all():
-            where = self._stored[name].file.name
-            raise ModelFileError(f"{where}: tensor {name} holds NaN or infinite values: the checkpoint is damaged")
-        return values
+            array = stored.array()
+        except (OSError, ValueError) as error:
+            raise ModelFileError(f"{stored.file} cannot be read any more ({error})") from error
+        step = max(SLAB * len(array) // array.size, 1)
+        for start in range(0, len(array), step):
+            part = slice(start, start + step)
+            values = stored.floats(array[part] if order is None else array[order[part]])
+            if not (np.isfinite(values.max()) and np.isfinite(values.min())):
+                where = stored.file.name
+                raise ModelFileError(f"{where}: tensor {name} holds NaN or infinite values: the checkpoint is damaged")
+            yield values
 
     def _check_layout(self) -> None:
         expected = layout(self.config)
-        required = expected.keys() - ({"lm_head.weight"} if self.config.tied else set())
+        required = expected.keys() - ({OUTPUT} if self.config.tied else set())
         if unknown := sorted(self._stored.keys() - expected.keys()):
             raise ModelFileError(f"{self.folder}: tensor {unknown[0]} is unknown to {self.config.architecture} models")
         if missing := sorted(required - self._stored.keys()):
@@ -85,89 +99,46 @@ class Checkpoint:
                 raise ModelFileError(f"{self.folder}: tensor {name} has shape {shapes}")
 
     def _drop_tied_output(self) -> None:
-        if "lm_head.weight" not in self._stored:
+        if OUTPUT not in self._stored:
             return
-        if not np.array_equal(self.tensor("lm_head.weight"), self.tensor("model.embed_tokens.weight")):
+        pairs = zip(self.slabs(OUTPUT), self.slabs(EMBEDDING), strict=True)
+        if not all(np.array_equal(output, embedding) for output, embedding in pairs):
             raise ModelFileError(f"{self.folder}: config.json ties output and embedding, but the stored ones differ")
-        del self._stored["lm_head.weight"]
+        del self._stored[OUTPUT]
 
 
-def layout(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The tensors of a model, by their Hugging Face names, with their shapes."""
-    width, queries = config.hidden, config.heads * config.head_size
-    keys, inner = config.kv_heads * config.head_size, config.feed_forward
-    qwen = config.architecture == "qwen2"
-    linear = {
-        "self_attn.q_proj": (queries, width, config.attention_bias),
-        "self_attn.k_proj": (keys, width, config.attention_bias),
-        "self_attn.v_proj": (keys, width, config.attention_bias),
-        "self_attn.o_proj": (width, queries, config.attention_bias and not qwen),
-        "mlp.gate_proj": (inner, width, config.mlp_bias),
-        "mlp.up_proj": (inner, width, config.mlp_bias),
-        "mlp.down_proj": (width, inner, config.mlp_bias),
-    }
-    tensors: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.tokens, width)}
-    for index in range(config.layers):
-        layer = f"model.layers.{index}"
-        tensors[f"{layer}.input_layernorm.weight"] = (width,)
-        tensors[f"{layer}.post_attention_layernorm.weight"] = (width,)
-        for name, (rows, columns, bias) in linear.items():
-            tensors[f"{layer}.{name}.weight"] = (rows, columns)
-            if bias:
-                tensors[f"{layer}.{name}.bias"] = (rows,)
-    tensors["model.norm.weight"] = (width,)
-    tensors["lm_head.weight"] = (config.tokens, width)
-    return tensors
+def _stored_tensors(folder: Path, allow_pickle: bool) -> dict[str, StoredTensor]:
+    for whole in (folder / "model.safetensors", folder / "pytorch_model.bin"):
+        index = whole.with_name(f"{whole.name}.index.json")
+        if whole.suffix == ".bin" and (whole.exists() or index.exists()):
+            if not allow_pickle:
+                raise ModelFileError(
+                    f"{folder} holds pickled weights (*.bin), which may hide a program: save it as safetensors, or add "
+                    "--allow-pickle to read the tensors in it and nothing else"
+                )
+            from .pickled import read_pickled
+
+            return _read(folder, whole, index, read_pickled)
+        if whole.exists() or index.exists():
+            return _read(folder, whole, index, read_safetensors)
+    raise ModelFileError(f"{folder / 'model.safetensors'} is missing: download the whole checkpoint again")
 
 
-def read_safetensors(file: Path) -> dict[str, StoredTensor]:
-    """The tensors of one file, after the safetensors library found its header and its length sound."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="numpy"):
-            pass
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header: dict[str, dict[str, object]] = json.loads(stream.read(length))
-    except FileNotFoundError:
-        raise ModelFileError(f"{file} is missing: download the whole checkpoint again") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"{file} is damaged or cut short ({error}): download it again") from error
-    header.pop("__metadata__", None)
-    return {name: _stored(file, name, entry, 8 + length) for name, entry in header.items()}
-
-
-def _stored(file: Path, name: str, entry: Mapping[str, object], start: int) -> StoredTensor:
-    kind, shape, offsets = str(entry["dtype"]), entry["shape"], entry["data_offsets"]
-    assert isinstance(shape, list) and isinstance(offsets, list)
-    if kind not in STORED_TYPES or QUANTISED.search(name):
-        what = f"tensor {name} of type {kind} is a quantised weight"
-        raise ModelFileError(f"{file}: {what}: convert the full-precision checkpoint instead")
-    return StoredTensor(file, kind, tuple(shape), start + offsets[0])
-
-
-def _stored_tensors(folder: Path) -> dict[str, StoredTensor]:
-    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+def _read(folder: Path, whole: Path, index: Path, read: Reader) -> dict[str, StoredTensor]:
+    """The tensors of one file, or of the shards that its index names."""
     if not index.exists():
-        if not whole.exists() and any(folder.glob("*.bin")):
-            raise ModelFileError(f"{folder} holds pickled weights (*.bin), which may run code: save it as safetensors")
-        return read_safetensors(whole)
+        return read(whole)
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
         raise ModelFileError(f"{index} has no weight_map of tensor and file names: download it again")
-    shards = {shard: read_safetensors(_shard(folder, shard)) for shard in _in_order(places.values())}
+    shards = {place: read(_shard(folder, place, whole.suffix)) for place in dict.fromkeys(places.values())}
     for name, place in places.items():
         if name not in shards[place]:
             raise ModelFileError(f"{folder / place} does not hold tensor {name}: download the checkpoint again")
     return {name: shards[place][name] for name, place in places.items()}
 
 
-def _shard(folder: Path, name: str) -> Path:
-    if not SHARD_NAME.fullmatch(name):
+def _shard(folder: Path, name: str, suffix: str) -> Path:
+    if not SHARD_NAME.fullmatch(name) or not name.endswith(suffix):
         raise ModelFileError(f"{folder}: the index names the shard {name!r}, which is not a plain file name")
     return folder / name
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ModelFileError
+from .families import FAMILIES, MODEL_TYPES, Family
+from .fields import Fields, read_json
+from .rope import Rope, read_ropes
 
-Architecture = Literal["llama", "qwen2"]
-RopeKind = Literal["default", "linear", "llama3"]
-
-ARCHITECTURES: dict[str, Architecture] = {"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rope:
-    """Rotary positions.
-
-    base: theta, the longest wavelength in units of 2 pi tokens. kind: `linear` divides every frequency by `factor`;
-    `llama3` divides by `factor` where a wavelength is longer than original_context / low, by 1 where it is shorter
-    than original_context / high, and interpolates between.
-    """
-
-    base: float
-    kind: RopeKind = "default"
-    factor: float = 1.0
-    low: float = 1.0
-    high: float = 4.0
-    original_context: int = 8192
-
-    def divisors(self, dimensions: int) -> NDArray[np.float64]:
-        """What each of the dimensions / 2 plain frequencies is divided by."""
-        plain = self.frequencies(dimensions)
-        if self.kind != "llama3":
-            return np.full(plain.shape, self.factor if self.kind == "linear" else 1.0)
-        turns = self.original_context * plain / (2 * math.pi)
-        share = np.clip((turns - self.low) / (self.high - self.low), 0.0, 1.0)
-        divisors: NDArray[np.float64] = 1 / ((1 - share) / self.factor + share)
-        return divisors
-
-    def frequencies(self, dimensions: int) -> NDArray[np.float64]:
-        """The plain frequencies, in radians per token, before any scaling."""
-        exponents = np.arange(0, dimensions, 2, dtype=np.float64) / dimensions
-        return np.asarray(self.base**-exponents, dtype=np.float64)
+GELU = ("gelu_pytorch_tanh", "gelu_tanh")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of a decoder. `tokens` are the rows of the embedding; `context` is in tokens."""
+    """The shape of a decoder. `tokens` are the rows of the embedding; `context` is in tokens.
 
-    architecture: Architecture
+    windows: for each layer, how many tokens it sees back, itself included; None for all. rotary: for each layer,
+    whether it has positions. local_rope: of layers with a window. attention_scale: of queries times keys.
+    attention_cap, output_cap: soft limits of attention scores and logits, by tanh. source_window: a window that the
+    source has and llama.cpp has not.
+    """
+
+    family: Family
     tokens: int
     hidden: int
     feed_forward: int
@@ -67,114 +35,158 @@ class ModelConfig:
     context: int
     epsilon: float
     rope: Rope
+    local_rope: Rope
+    windows: tuple[int | None, ...]
+    rotary: tuple[bool, ...]
+    attention_scale: float
+    attention_cap: float | None
+    output_cap: float | None
+    source_window: int | None
     tied: bool
     attention_bias: bool
     mlp_bias: bool
     bos: int | None
     eos: tuple[int, ...]
 
+    @property
+    def architecture(self) -> str:
+        """llama.cpp's name of the family."""
+        return self.family.gguf
 
-def read_config(folder: Path) -> ModelConfig:
-    """The model of a checkpoint's folder; raises ModelFileError for one that cannot be converted."""
+
+def read_config(folder: Path, *, rope_linear: float | None = None) -> ModelConfig:
+    """The model of a checkpoint's folder; raises ModelFileError for one that cannot be converted.
+
+    rope_linear: divide all rotary frequencies, for checkpoints that were trained so without saying it.
+    """
     data = read_json(folder / "config.json")
-    architecture = _architecture(data, folder)
-    if "quantization_config" in data:
-        method = dict(data["quantization_config"] or {}).get("quant_method", "an unnamed method")
-        raise ModelFileError(f"{folder} is already quantised ({method}): convert the full-precision checkpoint instead")
-    if (activation := data.get("hidden_act", "silu")) != "silu":
-        raise ModelFileError(f"{folder}/config.json: activation {activation!r} is not supported, only 'silu' is")
-    if data.get("use_sliding_window"):
-        raise ModelFileError(f"{folder}/config.json: sliding-window attention is not supported for {architecture}")
-    heads = _count(data, "num_attention_heads", folder)
-    hidden = _count(data, "hidden_size", folder)
-    context = _count(data, "max_position_embeddings", folder)
+    family = _family(data, folder)
+    config = Fields({**family.defaults, **data}, folder / "config.json")
+    _refuse_unsupported(config, family, folder)
+    heads, hidden = config.count("num_attention_heads"), config.count("hidden_size")
+    layers, context = config.count("num_hidden_layers"), config.count("max_position_embeddings")
+    head_size = config.count("head_dim", max(hidden // heads, 1))
+    rope, local_rope = _ropes(config, family, head_size, context, rope_linear)
+    window = config.count("sliding_window") if config.get("sliding_window") is not None else None
     generation = read_json(folder / "generation_config.json", optional=True)
     return ModelConfig(
-        architecture=architecture,
-        tokens=_count(data, "vocab_size", folder),
+        family=family,
+        tokens=config.count("vocab_size"),
         hidden=hidden,
-        feed_forward=_count(data, "intermediate_size", folder),
-        layers=_count(data, "num_hidden_layers", folder),
+        feed_forward=config.count("intermediate_size"),
+        layers=layers,
         heads=heads,
-        kv_heads=_count(data, "num_key_value_heads", folder, heads),
-        head_size=_count(data, "head_dim", folder, hidden // heads),
+        kv_heads=config.count("num_key_value_heads", heads),
+        head_size=head_size,
         context=context,
-        epsilon=_positive(data, "rms_norm_eps", folder, 1e-6),
-        rope=_rope(data, context, folder),
-        tied=bool(data.get("tie_word_embeddings", False)),
-        attention_bias=architecture == "qwen2" or bool(data.get("attention_bias", False)),
-        mlp_bias=bool(data.get("mlp_bias", False)),
-        bos=next(iter(_ids(generation, "bos_token_id") or _ids(data, "bos_token_id")), None),
-        eos=_ids(generation, "eos_token_id") or _ids(data, "eos_token_id"),
+        epsilon=config.positive("rms_norm_eps", 1e-6),
+        rope=rope,
+        local_rope=local_rope,
+        windows=_windows(config, family, layers, window),
+        rotary=_rotary(config, family, layers),
+        attention_scale=_attention_scale(config, family, layers, hidden // heads, head_size),
+        attention_cap=_cap(config, family, "attn_logit_softcapping", "gemma2"),
+        output_cap=_cap(config, family, "final_logit_softcapping", "gemma2", "gemma3"),
+        source_window=window if not family.windows and "use_sliding_window" not in config else None,
+        tied=bool(config.get("tie_word_embeddings", False)),
+        attention_bias=family.biases == "qkv" or bool(config.get("attention_bias", False)),
+        mlp_bias=bool(config.get("mlp_bias", False)),
+        bos=next(iter(generation.ids("bos_token_id") or config.ids("bos_token_id")), None),
+        eos=generation.ids("eos_token_id") or config.ids("eos_token_id"),
     )
 
 
-def read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
-    """A JSON object from a file; an empty one for a file that is optional and absent."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if optional:
-            return {}
-        raise ModelFileError(f"{path.parent} has no {path.name}: is it the folder of a Hugging Face model?") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path} cannot be read as JSON ({error}): download it again") from error
-    if not isinstance(data, dict):
-        raise ModelFileError(f"{path} does not hold a JSON object: download it again")
-    return data
-
-
-def _architecture(data: Mapping[str, Any], folder: Path) -> Architecture:
-    names = data.get("architectures") or []
-    name = names[0] if isinstance(names, list) and names else str(data.get("model_type"))
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]
-    if not names and data.get("model_type") in ("llama", "qwen2"):
-        return "llama" if data["model_type"] == "llama" else "qwen2"
-    supported = " and ".join(ARCHITECTURES)
-    raise ModelFileError(f"{folder} holds a {name}, which cannot be converted: supported are {supported}")
-
-
-def _rope(data: Mapping[str, Any], context: int, folder: Path) -> Rope:
-    """Older files: rope_theta beside rope_scaling (whose type is `type` or `rope_type`). Newer: rope_parameters."""
-    newer = data.get("rope_parameters") or {}
-    scaling = newer or data.get("rope_scaling") or {}
-    base = _positive(newer if "rope_theta" in newer else data, "rope_theta", folder, 10000.0)
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    partial = scaling.get("partial_rotary_factor", data.get("partial_rotary_factor", 1.0))
-    if kind not in ("default", "linear", "llama3") or partial != 1.0:
-        what = f"scaling {kind!r}" if partial == 1.0 else f"on a part of each head ({partial})"
-        raise ModelFileError(f"{folder}/config.json: rotary positions with {what} are not supported yet")
-    rope = Rope(
-        base=base,
-        kind=kind,
-        factor=_positive(scaling, "factor", folder, 1.0),
-        low=_positive(scaling, "low_freq_factor", folder, 1.0),
-        high=_positive(scaling, "high_freq_factor", folder, 4.0),
-        original_context=_count(scaling, "original_max_position_embeddings", folder, context),
+def _family(data: Fields, folder: Path) -> Family:
+    names = data.get("architectures")
+    kind = str(data.get("model_type"))
+    name = str(names[0]) if isinstance(names, list) and names else MODEL_TYPES.get(kind, kind)
+    if name in FAMILIES:
+        return FAMILIES[name]
+    raise ModelFileError(
+        f"{folder} holds a {name}, which cannot be converted: supported are {', '.join(FAMILIES)}; for others give "
+        "--engine llama.cpp"
     )
-    if rope.low >= rope.high:
-        raise ModelFileError(f"{folder}/config.json: low_freq_factor must be below high_freq_factor")
-    return rope
 
 
-def _count(data: Mapping[str, Any], key: str, folder: Path, default: int | None = None) -> int:
-    value = data.get(key)
-    value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise ModelFileError(f"{folder}/config.json: {key} must be a positive whole number, not {value!r}")
-    return value
+def _refuse_unsupported(config: Fields, family: Family, folder: Path) -> None:
+    if "quantization_config" in config:
+        method = config.section("quantization_config").get("quant_method", "an unnamed method")
+        raise ModelFileError(f"{folder} is already quantised ({method}): convert the full-precision checkpoint instead")
+    gelu = family.activation == "gelu"
+    activation = (config.get("hidden_activation") or GELU[0]) if gelu else config.get("hidden_act", "silu")
+    if activation not in (GELU if gelu else ("silu",)):
+        raise config.refuse(f"activation {activation!r} is not supported, only {GELU[0] if gelu else 'silu'!r} is")
+    if config.get("use_sliding_window"):
+        raise config.refuse("sliding-window attention is not supported for this family")
+    if config.get("use_bidirectional_attention"):
+        raise config.refuse("attention in both directions is not supported")
+    if family.biases == "none":
+        for option in ("attention_bias", "mlp_bias"):
+            if config.get(option):
+                raise config.refuse(f"{option} is not supported for this family")
 
 
-def _positive(data: Mapping[str, Any], key: str, folder: Path, default: float) -> float:
-    value = data.get(key)
-    value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ModelFileError(f"{folder}/config.json: {key} must be a positive number, not {value!r}")
-    return float(value)
+def _ropes(
+    config: Fields, family: Family, head_size: int, context: int, rope_linear: float | None
+) -> tuple[Rope, Rope]:
+    rope, local = read_ropes(config, head_size, context)
+    if rope_linear is not None:
+        if rope.kind != "default":
+            raise config.refuse(f"its rotary positions are scaled already ({rope.kind}): leave out --rope-linear")
+        rope = replace(rope, kind="linear", factor=rope_linear)
+    if rope.kind not in family.ropes:
+        raise config.refuse(f"llama.cpp does not compute rotary positions with scaling {rope.kind!r} for this family")
+    if rope.dimensions != head_size and not family.fused:
+        raise config.refuse(
+            f"rotary positions on a part of each head ({rope.dimensions} of {head_size}) are not supported"
+        )
+    return rope, local
 
 
-def _ids(data: Mapping[str, Any], key: str) -> tuple[int, ...]:
-    value = data.get(key)
-    ids = value if isinstance(value, list) else [value]
-    return tuple(token for token in ids if isinstance(token, int) and not isinstance(token, bool) and token >= 0)
+def _windows(config: Fields, family: Family, layers: int, window: int | None) -> tuple[int | None, ...]:
+    """The window of each layer; llama.cpp takes their pattern from the family, so another one is refused."""
+    step = family.windows
+    usual = tuple(window if step and (index + 1) % step else None for index in range(layers))
+    kinds = config.get("layer_types")
+    if kinds is None:
+        pattern = config.get("sliding_window_pattern", step)
+        if step and pattern != step:
+            raise config.refuse(f"sliding_window_pattern {pattern} is not supported, only {step} is")
+        return usual
+    if step and list(kinds) != ["full_attention" if each is None else "sliding_attention" for each in usual]:
+        raise config.refuse(f"layer_types must be sliding_attention but for every layer {step}")
+    if not step and set(kinds) - {"full_attention"}:
+        raise config.refuse("layers with sliding_attention are not supported for this family")
+    return usual
+
+
+def _rotary(config: Fields, family: Family, layers: int) -> tuple[bool, ...]:
+    step = family.no_rope
+    usual = tuple(not step or bool((index + 1) % step) for index in range(layers))
+    named = config.get("no_rope_layers")
+    if step and (named is None and config.get("no_rope_layer_interval", step) != step):
+        raise config.refuse(f"no_rope_layer_interval must be {step}")
+    if step and named is not None and tuple(bool(each) for each in named) != usual:
+        raise config.refuse(f"no_rope_layers must leave every layer {step} without positions")
+    return usual
+
+
+def _attention_scale(config: Fields, family: Family, layers: int, plain_size: int, head_size: int) -> float:
+    """Llama.cpp fixes it by family and depth, so any other is refused."""
+    if "query_pre_attn_scalar" not in family.defaults:
+        return 1 / math.sqrt(head_size)
+    deepest = {"gemma2": 46, "gemma3": 62}[family.gguf]
+    wanted, used = config.positive("query_pre_attn_scalar", 256), plain_size if layers == deepest else head_size
+    if wanted != used:
+        raise config.refuse(f"query_pre_attn_scalar {wanted:g} is not supported: llama.cpp computes with {used}")
+    return 1 / math.sqrt(used)
+
+
+def _cap(config: Fields, family: Family, key: str, *families: str) -> float | None:
+    if config.get(key) is None:
+        if family.gguf == "gemma2":
+            raise config.refuse(f"{key} is switched off, which llama.cpp cannot do")
+        return None
+    if family.gguf not in families:
+        raise config.refuse(f"{key} is not supported for this family")
+    return config.positive(key, 1.0)

@@ -16,6 +16,8 @@ from .gguf_reader import Header, Strings, Tensor, read_header
 ARCHITECTURES = frozenset({"gemma", "gemma2", "gemma3", "llama", "phi3", "qwen2", "qwen3", "smollm3"})
 TOKENIZERS = frozenset({"gpt2", "llama"})
 MAX_LAYERS, MAX_WIDTH, MAX_HEADS, MAX_CONTEXT, MAX_TEMPLATE = 512, 1 << 18, 1024, 1 << 27, 1 << 17
+ROPE_SCALINGS = frozenset({"none", "linear", "yarn", "longrope"})
+MAX_EXPERTS, MAX_NUMBER = 512, (1 << 31) - 1
 BYTE_TYPE, BYTE_TOKENS = 6, frozenset(b"<0x%02X>" % byte for byte in range(256))
 BLOCK_NAME = re.compile(r"blk\.(\d+)\.")
 
@@ -56,7 +58,9 @@ class _Check:
         if self._metadata.get("split.count", 0) not in (0, 1):
             raise _UnfitError("it is one part of a split model: join the parts with llama-gguf-split --merge")
         self._shape()
+        self._rope()
         self._vocabulary()
+        self._range()
 
     def adapter(self) -> None:
         if (self._metadata.get("general.type"), self._metadata.get("adapter.type")) != ("adapter", "lora"):
@@ -86,13 +90,34 @@ class _Check:
             raise _UnfitError("its attention values are not as wide as its keys")
         if self._own("rope.dimension_count", size, size) % 2:
             raise _UnfitError("its rotary dimensions are odd in number")
+        experts = self._whole(f"{self._architecture}.expert_count", 0, MAX_EXPERTS, 0)
+        self._whole(f"{self._architecture}.expert_used_count", 0, experts, 0)
         self._real(f"{self._architecture}.attention.layer_norm_rms_epsilon", 0.0, 1.0)
-        self._real(f"{self._architecture}.rope.freq_base", 0.0, 1e12, 10000.0)
         for name in self._tensors:
             block = BLOCK_NAME.match(name)
             if block and int(block[1]) >= layers:
                 raise _UnfitError(f"tensor {name} is beyond its {layers} layers")
         self._embedding(width)
+
+    def _range(self) -> None:
+        """No number of the metadata is NaN, infinite or, in the architecture's section, beyond what fits an int32."""
+        for key, value in self._metadata.items():
+            if isinstance(value, bool | str | Strings):
+                continue
+            values = np.atleast_1d(np.asarray(value))
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise _UnfitError(f"{key} is not finite")
+            if key.startswith(f"{self._architecture}.") and values.dtype.kind in "iu" and values.size:
+                self._whole(key, 0, MAX_NUMBER)
+
+    def _rope(self) -> None:
+        """llama.cpp aborts for a scaling that it does not know."""
+        section = f"{self._architecture}.rope"
+        self._real(f"{section}.freq_base", 0.0, 1e12, 10000.0)
+        self._real(f"{section}.scaling.factor", 0.0, 1e6, 1.0)
+        scaling = self._metadata.get(f"{section}.scaling.type", "none")
+        if scaling not in ROPE_SCALINGS:
+            raise _UnfitError(f"its rotary scaling {_brief(scaling)} is not one of {', '.join(sorted(ROPE_SCALINGS))}")
 
     def _embedding(self, width: int) -> None:
         rows = len(self._strings("tokenizer.ggml.tokens"))

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError, StorageError
-from .checkpoint import Checkpoint, Floats
+from .checkpoint import Checkpoint
 from .config import ModelConfig
-from .tokenizer import Vocabulary
+from .stored import Floats
+from .vocabulary import Vocabulary
 from .weight_types import F16_MAX, FILE_TYPES, WeightType, stored_type
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def write_model(
     name: str,
     progress: Progress | None = None,
 ) -> None:
-    """Write a checkpoint as one GGUF file, one tensor in memory at a time.
+    """Write a checkpoint as one GGUF file, a piece of a tensor in memory at a time.
 
     type: of the matrices; vectors stay F32, and rows that Q8_0 cannot hold (no multiple of 32) become F16.
     progress: called with the bytes of source weights read so far and in all, as float32.
@@ -87,21 +88,16 @@ def gguf_names(config: ModelConfig) -> Callable[[str], str]:
     return translate
 
 
-def arrange(name: str, values: Floats, config: ModelConfig) -> Floats:
-    """A tensor as llama.cpp wants it: Llama's rotary pairs side by side instead of in two halves of each head."""
-    projection = name.rpartition(".")[0].rpartition(".")[2]
-    heads = {"q_proj": config.heads, "k_proj": config.kv_heads}.get(projection)
-    if config.architecture != "llama" or heads is None:
-        return values
-    return values.reshape(heads, 2, -1, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
-
-
 def encode(name: str, values: Floats, type: WeightType) -> NDArray[Any]:
     """Values in their stored form; raises ModelFileError for those that F16 cannot hold."""
     from gguf import GGMLQuantizationType, quants
 
-    if type == "f16" and values.size and (largest := float(np.abs(values).max())) > F16_MAX:
-        raise ModelFileError(f"tensor {name} holds {largest:g}, too large for F16: convert to f32 or q8_0")
+    if type == "f32":
+        return values
+    if type == "f16":
+        if (largest := max(float(values.max()), -float(values.min()))) > F16_MAX:
+            raise ModelFileError(f"tensor {name} holds {largest:g}, too large for F16: convert to bf16, f32 or q8_0")
+        return values.astype(np.float16)
     encoded: NDArray[Any] = quants.quantize(values, GGMLQuantizationType[type.upper()])
     return encoded
 
@@ -109,10 +105,9 @@ def encode(name: str, values: Floats, type: WeightType) -> NDArray[Any]:
 def _write_tensors(writer: GGUFWriter, checkpoint: Checkpoint, type: WeightType, progress: Progress | None) -> None:
     from gguf import GGMLQuantizationType
 
-    config, translate = checkpoint.config, gguf_names(checkpoint.config)
-    extra = _rope_tensor(config)
-    if extra is not None:
-        writer.add_tensor_info("rope_freqs.weight", extra.shape, extra.dtype, extra.nbytes)
+    translate, extra = gguf_names(checkpoint.config), rope_tensors(checkpoint.config)
+    for name, values in extra.items():
+        writer.add_tensor_info(name, values.shape, values.dtype, values.nbytes)
     for name in checkpoint.names:
         shape = checkpoint.shape(name)
         qtype = GGMLQuantizationType[stored_type(shape, type).upper()]
@@ -122,15 +117,19 @@ def _write_tensors(writer: GGUFWriter, checkpoint: Checkpoint, type: WeightType,
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    if extra is not None:
-        writer.write_tensor_data(extra)
-    done, total = 0, sum(4 * math.prod(checkpoint.shape(name)) for name in checkpoint.names)
+    (stream,) = writer.fout
+    for values in extra.values():
+        writer.write_padding(stream, stream.tell())
+        values.tofile(stream)
+    done, total = 0, checkpoint.bytes
     for name in checkpoint.names:
-        values = arrange(name, checkpoint.tensor(name), config)
-        writer.write_tensor_data(encode(name, values, stored_type(values.shape, type)))
-        done += values.nbytes
-        if progress is not None:
-            progress(done, total)
+        writer.write_padding(stream, stream.tell())
+        for slab in checkpoint.arranged(name):
+            encode(name, slab, stored_type(checkpoint.shape(name), type)).tofile(stream)
+            done += slab.nbytes
+            if progress is not None:
+                progress(done, total)
+    writer.write_padding(stream, stream.tell())
 
 
 def _stored_bytes(shape: tuple[int, ...], qtype: Any) -> int:
@@ -140,14 +139,19 @@ def _stored_bytes(shape: tuple[int, ...], qtype: Any) -> int:
     return math.prod(shape) // int(block) * int(size)
 
 
-def _rope_tensor(config: ModelConfig) -> Floats | None:
-    if config.rope.kind != "llama3":
-        return None
-    return config.rope.divisors(config.head_size).astype(np.float32)
+def rope_tensors(config: ModelConfig) -> dict[str, Floats]:
+    """Tensors that llama.cpp divides rotary frequencies by."""
+    match config.rope.kind:
+        case "llama3":
+            return {"rope_freqs.weight": config.rope.divisors(config.context).astype(np.float32)}
+        case "longrope":
+            long, short = (np.asarray(each, dtype=np.float32) for each in (config.rope.long, config.rope.short))
+            return {"rope_factors_long.weight": long, "rope_factors_short.weight": short}
+    return {}
 
 
 def _add_metadata(writer: GGUFWriter, config: ModelConfig, type: WeightType, name: str) -> None:
-    from gguf import GGML_QUANT_VERSION, GGUFType, RopeScalingType
+    from gguf import GGML_QUANT_VERSION, GGUFType
 
     writer.add_type(GGUFType.MODEL)
     writer.add_name(name)
@@ -163,11 +167,38 @@ def _add_metadata(writer: GGUFWriter, config: ModelConfig, type: WeightType, nam
     writer.add_key_length(config.head_size)
     writer.add_value_length(config.head_size)
     writer.add_layer_norm_rms_eps(config.epsilon)
-    writer.add_rope_dimension_count(config.head_size)
-    writer.add_rope_freq_base(config.rope.base)
-    if config.rope.kind == "linear":
-        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
-        writer.add_rope_scaling_factor(config.rope.factor)
+    _add_rope(writer, config)
+    window = next((window for window in config.windows if window is not None), config.source_window)
+    if window is not None:
+        writer.add_sliding_window(window)
+    elif config.architecture == "phi3":
+        writer.add_sliding_window(0)
+    if config.attention_cap is not None:
+        writer.add_attn_logit_softcapping(config.attention_cap)
+    if config.output_cap is not None:
+        writer.add_final_logit_softcapping(config.output_cap)
+
+
+def _add_rope(writer: GGUFWriter, config: ModelConfig) -> None:
+    from gguf import RopeScalingType
+
+    rope = config.rope
+    writer.add_rope_dimension_count(rope.dimensions)
+    writer.add_rope_freq_base(rope.base)
+    if config.family.windows:
+        writer.add_rope_freq_base_swa(config.local_rope.base)
+    if rope.kind in ("linear", "yarn"):
+        writer.add_rope_scaling_type(RopeScalingType(rope.kind))
+        writer.add_rope_scaling_factor(rope.factor)
+    if rope.kind == "longrope":
+        writer.add_rope_scaling_type(RopeScalingType.LONGROPE)
+    if rope.kind in ("yarn", "longrope"):
+        writer.add_rope_scaling_orig_ctx_len(rope.original_context)
+    if rope.kind == "yarn":
+        writer.add_rope_scaling_yarn_beta_fast(rope.high)
+        writer.add_rope_scaling_yarn_beta_slow(rope.low)
+    if rope.attention != rope.usual_attention:
+        writer.add_rope_scaling_attn_factors(rope.attention / rope.usual_attention)
 
 
 def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
@@ -176,15 +207,21 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
     Without a bos the key names eos, because llama.cpp's default for it is token 11. A second and a third end are
     written as the ends of a turn and of a message; llama.cpp knows more ends by name only.
     """
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model(vocabulary.model)
     writer.add_tokenizer_pre(vocabulary.pre)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types([int(type) for type in vocabulary.types])
-    writer.add_token_merges(vocabulary.merges)
+    if vocabulary.scores:
+        writer.add_token_scores(vocabulary.scores)
+        writer.add_add_space_prefix(vocabulary.space_prefix)
+    else:
+        writer.add_token_merges(vocabulary.merges)
     writer.add_bos_token_id(vocabulary.eos if vocabulary.bos is None else vocabulary.bos)
     writer.add_eos_token_id(vocabulary.eos)
     for end, add in zip(vocabulary.ends[1:], (writer.add_eot_token_id, writer.add_eom_token_id), strict=False):
         add(end)
+    if vocabulary.unk is not None:
+        writer.add_unk_token_id(vocabulary.unk)
     if vocabulary.pad is not None:
         writer.add_pad_token_id(vocabulary.pad)
     writer.add_add_bos_token(vocabulary.add_bos)

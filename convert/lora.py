@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import ModelFileError
-from .checkpoint import Checkpoint, Floats, read_safetensors
-from .config import read_json
+from .checkpoint import Checkpoint
+from .fields import read_json
+from .fit import BASE_KEY, base_mark, check_fits
 from .gguf_check import check_gguf
-from .gguf_writer import arrange, gguf_names, replacing
+from .gguf_writer import gguf_names, replacing
+from .layout import row_order
 from .probe import probe
 from .reference import Reference
-from .verify import TOLERANCES, compare_logits, random_tokens
+from .stored import Floats, read_safetensors
+from .verify import compare_logits, random_tokens, tolerance
 from .weight_types import WeightType
 
 UNSUPPORTED = (
@@ -51,6 +55,28 @@ class Adapter:
 
     alpha: float
     updates: dict[str, Update]
+
+
+class Adapted:
+    """The weights of a checkpoint with an adapter's updates added."""
+
+    def __init__(self, checkpoint: Checkpoint, adapter: Adapter) -> None:
+        self._checkpoint, self._updates = checkpoint, adapter.updates
+        self.names = checkpoint.names
+
+    def tensor(self, name: str) -> Floats:
+        return np.concatenate(list(self.slabs(name)))
+
+    def rows(self, name: str, index: NDArray[np.intp]) -> Floats:
+        return self._checkpoint.rows(name, index)
+
+    def slabs(self, name: str) -> Iterator[Floats]:
+        row, update = 0, self._updates.get(name)
+        for slab in self._checkpoint.slabs(name):
+            if update is not None:
+                slab = slab + np.float32(update.scale) * (update.b[row : row + len(slab)] @ update.a)
+            row += len(slab)
+            yield slab
 
 
 class AdapterReport(BaseModel):
@@ -178,10 +204,12 @@ def _write(path: Path, adapter: Adapter, checkpoint: Checkpoint, name: str) -> N
         writer.add_name(name)
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", adapter.alpha)
+        writer.add_string(BASE_KEY, base_mark(checkpoint))
         for weight, update in adapter.updates.items():
             factor = np.float32(update.scale * update.rank / adapter.alpha)
             writer.add_tensor(f"{translate(weight)}.lora_a", np.ascontiguousarray(update.a))
-            second = arrange(weight, update.b * factor, checkpoint.config)
+            order = row_order(weight, checkpoint.config)
+            second = (update.b if order is None else update.b[order]) * factor
             writer.add_tensor(f"{translate(weight)}.lora_b", np.ascontiguousarray(second))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -193,13 +221,9 @@ def _write(path: Path, adapter: Adapter, checkpoint: Checkpoint, name: str) -> N
 def _prove(
     path: Path, adapter: Adapter, checkpoint: Checkpoint, base_model: Path, base_type: WeightType, positions: int
 ) -> tuple[float, float]:
-    def tensor(name: str) -> Floats:
-        values = checkpoint.tensor(name)
-        update = adapter.updates.get(name)
-        return values if update is None else values + np.float32(update.scale) * (update.b @ update.a)
-
     sequence = random_tokens(checkpoint.config, positions)
     check_gguf(base_model)
+    check_fits(base_model, path)
     _, logits = probe(base_model, tokens=sequence, adapter=path)
-    reference = Reference(checkpoint.config, tensor, checkpoint.names).logits(sequence)
-    return compare_logits(reference, logits, TOLERANCES[base_type], "adapter")
+    reference = Reference(checkpoint.config, Adapted(checkpoint, adapter)).logits(sequence)
+    return compare_logits(reference, logits, tolerance(base_type, checkpoint.config), "adapter")

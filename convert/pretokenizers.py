@@ -13,6 +13,13 @@ _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _SINGLE_DIGITS = _WORDS + r"\p{N}" + _REST
 _DIGIT_TRIPLES = _WORDS + r"\p{N}{1,3}" + _REST
 
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_CASED = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_SUFFIX}|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_SUFFIX}|"
+    r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
 _BYTES = ("ByteLevel", False)
 _BYTES_AND_WORDS = ("ByteLevel", True)
 
@@ -23,7 +30,13 @@ _NAMES: dict[tuple[tuple[tuple[str, object], ...], bool], str] = {
     ((("Split", _SINGLE_DIGITS), _BYTES), False): "qwen2",
     ((("Split", _DIGIT_TRIPLES), _BYTES), True): "llama-bpe",
     ((("Split", _DIGIT_TRIPLES), _BYTES), False): "dbrx",
+    ((("Split", _CASED), _BYTES), False): "granite-embed-multi-97m",
 }
+
+NOTES = {
+    "granite-embed-multi-97m": "llama.cpp may split words with capitals inside otherwise, where they are not ASCII"
+}
+"""What is known of llama.cpp's pre-tokenizers. The one it calls gpt-4o splits combining marks off."""
 
 
 def pre_tokenizer_name(section: Mapping[str, Any] | None, *, ignore_merges: bool) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,9 +18,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ..errors import ModelFileError
+from . import child
 
 SPARE_MEMORY = 4 << 30
 SMALL_FILE = 64 << 20
+PROCESSOR_SECONDS = 3600.0
 LOG_LEVEL_ERROR, GGML_TYPE_F32 = 4, 0  # ggml.h
 
 
@@ -76,26 +76,14 @@ def probe(
 
 
 def _run(request: Request, seconds: float) -> str:
-    command = [sys.executable, "-P", "-m", f"{__package__}.probe"]
-    environment = os.environ | {"GGML_NO_BACKTRACE": "1"}
     try:
-        done = subprocess.run(
-            command,
-            input=request.model_dump_json(),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=seconds,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ModelFileError(f"{request.model}: llama.cpp did not finish its trial within {seconds:.0f} s") from None
-    if done.returncode == 0:
-        return done.stdout
-    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    how = f"was ended by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else "refused it"
-    raise ModelFileError(f"{request.model} cannot be used: llama.cpp {how} in a trial ({said})")
+        return child.ask(f"{__package__}.probe", request.model_dump_json(), seconds)
+    except child.ChildError as error:
+        if error.late:
+            limit = f"within {seconds:.0f} s"
+            raise ModelFileError(f"{request.model}: llama.cpp did not finish its trial {limit}") from None
+        why = f"{error.how} in a trial ({error.said})"
+        raise ModelFileError(f"{request.model} cannot be used: llama.cpp {why}") from None
 
 
 class Model:
@@ -164,24 +152,12 @@ class Model:
 
     def _encode(self, text: Text) -> list[int]:
         data = text.text.encode("utf-8")
-        room = len(data) + 8
+        room = 3 * len(data) + 8
         ids = (self._api.llama_token * room)()
         count = self._api.llama_tokenize(self._vocab, data, len(data), ids, room, text.around, text.control)
         if count < 0:
             raise ModelFileError(f"a text of {len(data)} bytes took more than {room} tokens")
         return list(ids[:count])
-
-
-def _limit_memory(files: Sequence[Path]) -> None:
-    """Private memory up to four times the files plus SPARE_MEMORY bytes, where the system can limit it."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    limit = SPARE_MEMORY + 4 * sum(file.stat().st_size for file in files)
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _silence(api: Any) -> tuple[list[str], Any]:
@@ -200,7 +176,8 @@ def _silence(api: Any) -> tuple[list[str], Any]:
 def main() -> int:
     """Answer one request; status 1 with one line on standard error where llama.cpp refuses."""
     request = Request.model_validate_json(sys.stdin.read())
-    _limit_memory([path for path in (request.model, request.adapter) if path is not None])
+    files = [path for path in (request.model, request.adapter) if path is not None]
+    child.limit_self(SPARE_MEMORY + 4 * sum(file.stat().st_size for file in files), PROCESSOR_SECONDS)
     import llama_cpp
 
     complaints, _callback = _silence(llama_cpp)
@@ -218,6 +195,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ SHIPPED = Path(__file__).resolve().parent.parent / "models"
 """The folder of the trios that come with the package."""
 
 FILE_NAME = "trio.toml"
+
+DIALECTS = ("nano", "paper", "chat")
+"""The dialects that the runtime has."""
 
 
 class RoleBinding(BaseModel):
@@ -41,7 +45,9 @@ class RoleBinding(BaseModel):
     @classmethod
     def _inside_folder(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         """Relative files lie in the folder that is given as the context of the validation."""
-        return value if value is None or info.context is None else Path(info.context) / value
+        if value is None or info.context is None:
+            return value
+        return Path(os.path.normpath(Path(info.context) / value))
 
     @model_validator(mode="after")
     def _output_fits(self) -> RoleBinding:
@@ -97,7 +103,7 @@ def read_trio(folder: Path) -> Trio:
     try:
         trio = Trio.model_validate(data, context=folder.resolve())
     except ValidationError as error:
-        raise TrioError(f"{file}: {_sentence(error)}") from error
+        raise TrioError(f"{file}: {first_fault(error)}") from error
     for path in trio.files:
         if not path.is_file():
             raise ModelFileError(f"{file} names {path}, which does not exist: put the file there or correct the name")
@@ -148,7 +154,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise TrioError(f"{file} is not sound TOML: {error}") from error
 
 
-def _sentence(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
     """The first complaint, with the place it is about."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")

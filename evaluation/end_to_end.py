@@ -7,13 +7,15 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..runtime.events import Event, TurnFinished, from_json
 from ..runtime.paths import Paths
 from ..tools.catalogue import Catalogue
+from ..tools.spec import ToolCall
 from ..training.scenarios.core import Scenario
 from ..training.scenarios.registry import sample
 from ..training.scenarios.wording import held_out, names, wordings
@@ -58,35 +60,51 @@ def ask_all(scenarios: list[Scenario], trio: str) -> Iterator[Run]:
     """Ask each request with `umi run` and judge what came of it."""
     with Worlds() as worlds:
         for scenario in scenarios:
-            events, status = ask(scenario, trio)
+            approve: Literal["all", "none"] = "none" if scenario.instead else "all"
+            asked = ask(scenario.instruction, trio, scenario.files, scenario.setup, approve)
             with worlds.open(scenario) as execute:
-                yield Run(scenario, events, status, judge(scenario, events, execute))
+                yield Run(scenario, asked.events, asked.status, judge(scenario, asked.events, execute))
 
 
-def ask(scenario: Scenario, trio: str) -> tuple[tuple[Event, ...], int]:
-    """The events of one `umi run` in a fresh home and workspace, and its exit status."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one `umi run` did: its events, exit status, and the files of the workspace afterwards."""
+
+    events: tuple[Event, ...]
+    status: int
+    files: Mapping[str, bytes]
+
+
+def ask(
+    instruction: str,
+    trio: str,
+    files: Mapping[str, str | bytes],
+    setup: Sequence[ToolCall] = (),
+    approve: Literal["all", "none"] = "all",
+) -> Asked:
+    """Ask `umi run` in a fresh home and a workspace with these files; `setup` are calls made before."""
     with tempfile.TemporaryDirectory(prefix="umi-task-") as place:
         home, workspace = Path(place, "home"), Path(place, "work")
         workspace.mkdir()
-        for name, content in scenario.files.items():
+        for name, content in files.items():
             path = workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         environment = {**os.environ, "UMI_HOME": str(home)}
         with Catalogue(workspace, Paths.find(environment).notebook) as catalogue:
-            for call in scenario.setup:
+            for call in setup:
                 catalogue.call(call)
-        approve = "none" if scenario.instead else "all"
         command = [sys.executable, "-m", "alpha_umi", "run", "--json", "--approve", approve, "--trio", trio]
         done = subprocess.run(
-            [*command, "--workspace", str(workspace), "--", scenario.instruction],
+            [*command, "--workspace", str(workspace), "--", instruction],
             capture_output=True,
             cwd=workspace,
             env=environment,
             timeout=_SECONDS,
             check=False,
         )
+        left = {str(path.relative_to(workspace)): path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
     events = tuple(from_json(line) for line in done.stdout.split(b"\n") if line)
     if not events or not isinstance(events[-1], TurnFinished):
         raise RuntimeError(f"umi run ended with {done.returncode}: {done.stderr.decode(errors='replace')[-400:]}")
-    return events, done.returncode
+    return Asked(events, done.returncode, left)

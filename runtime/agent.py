@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Literal
 
 from ..convert.trio import Trio, find_trio
 from ..errors import UsageError
-from ..tools.catalogue import Catalogue
 from . import events as ev
 from .approval import Approvals, Approver
 from .dialects import load_dialect
 from .engine.api import Engine
 from .history import Entry, entries
 from .loop import Turn
-from .models import open_engine, sampling
+from .models import dialect_name, open_engine, sampling
 from .paths import Paths
 from .roles import Roles
 from .settings import Settings
+from .world import open_catalogue
 
 if TYPE_CHECKING:
     from ..tools.decorator import Tool
@@ -43,7 +43,8 @@ class Agent:
     settings' one, usually the current folder, unless given. approve: what happens to
     calls that need a yes: `all` allows, `none` refuses, `ask` refuses too unless a function is given instead, which is
     asked. session: where every event is stored before the next step; without one the agent remembers the turns itself.
-    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools.
+    engine, tools: instead of llama.cpp on the trio's files, and of the built-in tools and those that the user added.
+    unsafe: tools run unconfined.
 
     Raises ConfigError, TrioError, ModelFileError, ToolSpecError. Models are loaded in a process of their own while
     the constructor returns. One turn at a time; `cancel` may be called from any thread. A context manager.
@@ -60,6 +61,7 @@ class Agent:
         session: Session | None = None,
         engine: Engine | None = None,
         tools: Iterable[Tool] | None = None,
+        unsafe: bool = False,
     ) -> None:
         self.paths = paths or Paths.find()
         self.settings = settings or Settings.load(self.paths.settings_file)
@@ -68,9 +70,9 @@ class Agent:
         self.session = session
         approve = approve or self.settings.approve
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
-        dialect = load_dialect(self.trio.dialect)
-        self.catalogue = Catalogue(self.workspace, self.paths.notebook, tools)
-        self.engine = engine or open_engine(self.trio, self.settings.engine)
+        dialect = load_dialect(dialect_name(self.trio, self.settings.engine))
+        self.catalogue = open_catalogue(self.paths, self.workspace, tools, unsafe=unsafe)
+        self.engine = engine or open_engine(self.trio, self.settings.engine, self.paths.engine_cache)
         self._roles = Roles(self.engine, dialect, sampling(self.trio))
         self._said: list[ev.Event] = []
         self._turn: Turn | None = None
@@ -82,6 +84,8 @@ class Agent:
         ends the turn as `stopped`.
         """
         check_instruction(instruction)
+        self.catalogue.session = self.session.id if self.session else ""
+        self._approvals.begin(self.catalogue.session)
         self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
         return self._recorded(self._turn.run(instruction))
 
@@ -94,9 +98,11 @@ class Agent:
         starts = [at for at, event in enumerate(said) if isinstance(event, ev.TurnStarted)]
         if not starts or isinstance(said[-1], ev.TurnFinished):
             raise UsageError("no turn was left open; ask something instead")
+        started = said[starts[-1]]
+        assert isinstance(started, ev.TurnStarted)
         steps = sum(isinstance(event, ev.Planned) for event in said[starts[-1] :])
         self._turn = Turn(self._roles, self.catalogue, self._approvals, self.settings.limits, self._history())
-        return self._recorded(self._turn.go_on(steps + 1))
+        return self._recorded(self._turn.go_on(started, steps + 1))
 
     def cancel(self) -> None:
         """Stop the running turn from any thread; it finishes as `stopped`."""

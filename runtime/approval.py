@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ..tools.accounts import canonical
+from ..tools.catalogue import Catalogue
 from ..tools.spec import ToolCall, ToolSpec
-from ..tools.values import compact_json
 from .events import ApprovalNeeded
+
+_OWN_PLACE = "$NOTEBOOK"
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     """The user's decision on one call.
 
-    comment: reaches the planner when the call is refused. scope: `session` allows the very same call (tool and exact
-    arguments) without asking again.
+    comment: reaches the planner when the call is refused. scope: `session` allows the very same call (tool, policy and
+    exact arguments) without asking again, until text from outside has come into the conversation.
     """
 
     allowed: bool
@@ -29,45 +32,85 @@ Approver: TypeAlias = Callable[[ApprovalNeeded], Approval]
 Mode: TypeAlias = Literal["ask", "all", "none"]
 
 
-def call_key(spec: ToolSpec, call: ToolCall) -> str:
-    """What a decision is valid for: the tool with its capabilities and the exact arguments."""
-    identity = [spec.name, spec.capabilities.model_dump(mode="json"), call.arguments]
-    return hashlib.sha256(compact_json(identity).encode()).hexdigest()
+def call_key(catalogue: Catalogue, call: ToolCall, tainted: bool) -> str:
+    """What a decision is valid for: the tool's source and specification, its policy, the exact arguments, and whether
+    text from outside was in the conversation."""
+    identity = [call.tool, *catalogue.identity(call.tool), call.arguments, tainted]
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Approvals:
-    """Decides on calls, and remembers what was allowed for the session.
+    """Decides on calls, and remembers what was allowed for the session and refused in the turn.
 
     mode: `all` allows, `none` refuses, `ask` asks `ask`; without somebody to ask, asking means refusing.
     """
 
     mode: Mode = "ask"
     ask: Approver | None = None
+    _session: str = ""
     _allowed: set[str] = field(default_factory=set)
+    _refused: set[str] = field(default_factory=set)
 
-    def question(self, spec: ToolSpec, call: ToolCall) -> ApprovalNeeded | None:
-        """The question to put to the user, or None where none is needed."""
-        if spec.approval == "auto" or call_key(spec, call) in self._allowed:
+    def begin(self, session: str) -> None:
+        """A turn begins; what was allowed for another session counts no more."""
+        if session != self._session:
+            self._allowed.clear()
+        self._session = session
+        self._refused.clear()
+
+    def question(self, catalogue: Catalogue, call: ToolCall, *, tainted: bool) -> ApprovalNeeded | None:
+        """The question to put to the user, or None where none is needed.
+
+        tainted: text from a file, a program or a server is in the conversation, so nothing that changes or reaches
+        out goes without saying.
+        """
+        spec = catalogue.get(call.tool).spec
+        wary = tainted and reaches_out(spec)
+        if (spec.approval == "auto" and not wary) or call_key(catalogue, call, tainted) in self._allowed:
             return None
-        reason = "this tool is switched off" if spec.approval == "never" else _reason(spec)
-        return ApprovalNeeded(tool=spec.name, arguments=call.arguments, reason=reason)
+        return ApprovalNeeded(
+            tool=spec.name, arguments=call.arguments, reason=_reason(spec, wary), detail=catalogue.details(call)
+        )
 
-    def decide(self, spec: ToolSpec, call: ToolCall, question: ApprovalNeeded) -> tuple[Approval, str]:
+    def decide(
+        self, catalogue: Catalogue, call: ToolCall, question: ApprovalNeeded, *, tainted: bool
+    ) -> tuple[Approval, str]:
         """The decision and who took it (`policy`, `flag`, `user`)."""
-        if spec.approval == "never":
+        key = call_key(catalogue, call, tainted)
+        if catalogue.get(call.tool).spec.approval == "never":
             return Approval(False, "this tool is switched off"), "policy"
         if self.mode != "ask":
             return Approval(self.mode == "all"), "flag"
         if self.ask is None:
             return Approval(False, "nobody is there to allow it"), "policy"
+        if key in self._refused:
+            return Approval(False, "it was refused before in this turn"), "policy"
         approval = self.ask(question)
-        if approval.allowed and approval.scope == "session":
-            self._allowed.add(call_key(spec, call))
+        if not approval.allowed:
+            self._refused.add(key)
+        elif approval.scope == "session":
+            self._allowed.add(key)
         return approval, "user"
 
 
-def _reason(spec: ToolSpec) -> str:
-    if spec.capabilities.exec:
-        return "it runs a program"
-    return "it changes files" if spec.capabilities.write else "its policy says ask"
+def reaches_out(spec: ToolSpec) -> bool:
+    """Whether the tool changes something, starts programs or talks to the network; its own notebook does not count."""
+    wanted = spec.capabilities
+    changed = [folder for folder in wanted.write if not folder.startswith(_OWN_PLACE)]
+    return bool(changed or wanted.exec or wanted.network)
+
+
+def _reason(spec: ToolSpec, wary: bool) -> str:
+    if spec.approval == "never":
+        return "this tool is switched off"
+    what = (
+        "it runs a program"
+        if spec.capabilities.exec
+        else "it talks to the network"
+        if spec.capabilities.network
+        else "it changes files"
+        if spec.capabilities.write
+        else "its policy says ask"
+    )
+    return f"{what}, and the conversation holds text from outside" if wary else what

@@ -38,19 +38,26 @@ def show(home: Home, session_id: str) -> None:
     """Show a session, one line for each step; the start of an ID is enough."""
     from . import events as ev
     from .lines import joined, line
+    from .undo import changed_turns
 
     with _store(home) as store:
         events = store.open(session_id).events()
+    changes = {turn.number: turn.paths for turn in changed_turns(events, home.notebook)}
+    number = 0
     for event in joined(events):
         match event:
             case ev.TurnStarted():
+                number += 1
                 click.echo(f"> {printable(event.instruction)}")
             case ev.PlanDelta() | ev.CallDelta() | ev.AnswerDelta():
                 click.echo(f"unfinished {event.type.removesuffix('_delta')}: {printable(event.text)}")
             case _ if text := line(event):
                 click.echo(text)
-        if isinstance(event, ev.TurnFinished) and event.answer:
-            click.echo(printable(event.answer))
+        if isinstance(event, ev.TurnFinished):
+            if event.answer:
+                click.echo(printable(event.answer))
+            for path in changes.get(number, ()):
+                click.echo(f"changed {printable(path)} (`umi undo --turn {number}` puts it back)")
 
 
 @sessions.command()
@@ -89,13 +96,24 @@ def export(home: Home, session_id: str, kind: str, output: Path | None) -> None:
 
 
 @click.command()
+@click.option("--models", is_flag=True, help="Tell also where each model goes and what memory it takes.")
+@click.option(
+    "--plan",
+    "machine",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Only show where the models would go on the machine that this TOML file describes.",
+)
 @click.pass_obj
-def doctor(home: Home) -> None:
+def doctor(home: Home, models: bool, machine: Path | None) -> None:
     """Check versions, devices, folders and model files."""
-    from .doctor import examine
+    from .doctor import examine, plan_for
 
+    if machine is not None:
+        for line in plan_for(home.paths, machine):
+            click.echo(printable(line))
+        return
     usable = True
-    for finding in examine(home.paths):
+    for finding in examine(home.paths, models=models):
         usable = usable and finding.ok
         click.echo(f"{'ok' if finding.ok else 'FAULT':7}{finding.topic:10}{printable(finding.detail)}")
     click.get_current_context().exit(0 if usable else 5)

@@ -12,8 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UmiError
-from .history import ROLES
+from ..errors import EngineError, UmiError
 from .paths import Paths, unwritable
 
 if TYPE_CHECKING:
@@ -33,8 +32,11 @@ class Finding:
     detail: str
 
 
-def examine(paths: Paths) -> Iterator[Finding]:
-    """Look at everything that a turn needs; a fault does not keep the rest from being looked at."""
+def examine(paths: Paths, *, models: bool = False) -> Iterator[Finding]:
+    """Look at everything that a turn needs; a fault does not keep the rest from being looked at.
+
+    models: tell also where each model was placed and what memory it takes.
+    """
     yield Finding("python", True, f"{platform.python_version()} ({sys.executable}) on {platform.platform()}")
     for name in _PACKAGES:
         yield Finding("package", True, f"{name} {version(name)}")
@@ -48,13 +50,34 @@ def examine(paths: Paths) -> Iterator[Finding]:
     yield Finding(
         "settings", True, f"{paths.settings_file}{'' if paths.settings_file.exists() else ' (not there, all defaults)'}"
     )
+    yield _policy(paths)
+    yield from _sandbox()
+    yield _audit(paths)
     trio = _trio(settings.trio, paths)
     if isinstance(trio, Finding):
         yield trio
-        yield from _engine(None)
+        yield from _engine(None, settings, paths, models)
         return
     yield Finding("trio", True, f"{trio.name}, dialect {trio.dialect}")
-    yield from _engine(trio)
+    yield from _engine(trio, settings, paths, models)
+
+
+def plan_for(paths: Paths, machine: Path) -> Iterator[str]:
+    """What `auto` would do with the trio of the settings on the machine that a file describes, in lines."""
+    from ..convert.trio import find_trio
+    from .engine.offload.machine import read_machine
+    from .engine.offload.needs import Binding, read_needs
+    from .engine.offload.plan import plan
+    from .models import role_models
+    from .settings import Settings
+
+    settings = Settings.load(paths.settings_file)
+    models = role_models(find_trio(settings.trio, paths.trio_folders), settings.engine)
+    needs = read_needs({role: Binding(model.path, model.adapter, model.context) for role, model in models.items()})
+    found = plan(needs, read_machine(machine), settings.engine.n_gpu_layers)
+    yield from found.lines()
+    if shortage := found.shortage():
+        raise EngineError(f"This machine has too little memory: {shortage}.")
 
 
 def _folder(name: str, folder: Path) -> Finding:
@@ -89,6 +112,41 @@ def _settings(file: Path) -> Settings | Finding:
         return Finding("settings", False, str(error))
 
 
+def _policy(paths: Paths) -> Finding:
+    from ..tools.policy import Policies
+
+    try:
+        tools = Policies.load(paths.policy_file).tools
+    except UmiError as error:
+        return Finding("policy", False, str(error))
+    return Finding("policy", True, f"{paths.policy_file}, {', '.join(tools) or 'nothing said about single tools'}")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """The level that tools are confined at, found out as a session does."""
+    import tempfile
+
+    from ..tools.catalogue import Catalogue
+
+    with tempfile.TemporaryDirectory() as folder, Catalogue(Path(folder), Path(folder), ()) as catalogue:
+        state = catalogue.sandbox
+    layers = ", ".join(state.layers) or "nothing confines tools, so only those that need no files or programs run"
+    advice = "" if state.level in ("A", "M") else "; the Debian package bubblewrap and a kernel with Landlock give A"
+    yield Finding("sandbox", state.level != "0", f"level {state.level} ({layers}){advice}")
+    if state.reason:
+        yield Finding("sandbox", True, state.reason)
+
+
+def _audit(paths: Paths) -> Finding:
+    from ..tools.audit import AuditLog
+
+    log = AuditLog(paths.audit)
+    try:
+        return Finding("audit", True, f"{paths.audit}, {log.verify()} records, all as they were written")
+    except (UmiError, OSError) as error:
+        return Finding("audit", False, f"{error}; without a log no tool runs, so move {paths.audit} away to start anew")
+
+
 def _trio(name: str, paths: Paths) -> Trio | Finding:
     from ..convert.trio import find_trio
 
@@ -98,19 +156,24 @@ def _trio(name: str, paths: Paths) -> Trio | Finding:
         return Finding("trio", False, f"{error}; own trios go into {paths.trio_folders[0]}")
 
 
-def _engine(trio: Trio | None) -> Iterator[Finding]:
+def _engine(trio: Trio | None, settings: Settings, paths: Paths, models: bool) -> Iterator[Finding]:
     """What the engine says of itself; its process loads the trio's models for that."""
-    from .engine.llama import LlamaEngine, RoleModel
+    from .engine.llama import LlamaEngine
+    from .models import open_llama, open_remote
 
-    roles = {role: RoleModel(trio.roles[role].model, trio.roles[role].adapter) for role in ROLES} if trio else {}
     try:
-        with LlamaEngine(roles) as engine:
-            facts = engine.describe()
+        if settings.engine.kind == "server":
+            with open_remote(settings.engine) as remote:
+                facts = remote.describe()
+        else:
+            with open_llama(trio, settings.engine, paths.engine_cache) if trio else LlamaEngine({}) as engine:
+                facts = engine.describe()
+                facts += engine.memory() if models and trio else []
     except UmiError as error:
         yield Finding("engine", False, str(error))
         return
     for fact in facts:
-        yield Finding(fact["kind"], True, _fact(fact))
+        yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
 
 
 def _fact(fact: dict[str, Any]) -> str:
@@ -122,7 +185,16 @@ def _fact(fact: dict[str, Any]) -> str:
             return f"{fact['name']} ({fact['type']}, {fact['description']}{memory})"
         case "model":
             return f"{', '.join(fact['roles'])}: {fact['path']} ({fact['description']}, {_size(fact['bytes'])})"
-    return ", ".join(f"{name} {value}" for name, value in fact.items() if name != "kind")
+        case "memory":
+            parts = [f"{one['use']} {_size(one['bytes'])} in {one['place']}" for one in fact["buffers"] if one["bytes"]]
+            return f"{fact['of']}: {', '.join(parts)}"
+        case "server":
+            return f"{fact['role']}: {fact['url']} ({fact['api']}) with {', '.join(fact['models']) or 'no models'}"
+        case "process":
+            return f"{_size(fact['bytes'])} in all, with Python and llama.cpp"
+        case "cache":
+            return fact["problem"] or f"{fact['path']} ({fact['files']} files, {_size(fact['bytes'])})"
+    return str(fact["text"])
 
 
 def _size(count: float) -> str:

@@ -24,7 +24,9 @@ class RoleUsage(BaseModel):
     """Work of one role's model.
 
     prompt: tokens of the prompts; evaluated: tokens that llama.cpp evaluated for them (the rest came from the cache);
-    generated: tokens written, of which `forced` were dictated by the grammar; seconds: time in the engine.
+    generated: tokens written, of which `forced` were dictated by the grammar; drafted: tokens guessed and evaluated
+    ahead, of which `accepted` were right; seconds: time in the engine, of which `prompt_seconds` until the first token
+    could be chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +35,10 @@ class RoleUsage(BaseModel):
     evaluated: int = 0
     generated: int = 0
     forced: int = 0
+    drafted: int = 0
+    accepted: int = 0
     seconds: float = 0.0
+    prompt_seconds: float = 0.0
 
     def __add__(self, other: RoleUsage) -> RoleUsage:
         mine, theirs = self.model_dump(), other.model_dump()
@@ -57,11 +62,12 @@ class _Event(BaseModel):
 
 
 class TurnStarted(_Event):
-    """A turn begins; `tools` are the names on offer."""
+    """A turn begins; `tools` are the names on offer, `refused` registered tools that cannot be offered now, and why."""
 
     type: Literal["turn_started"] = "turn_started"
     instruction: str
     tools: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
 
 
 class PlanDelta(_Event):
@@ -97,12 +103,13 @@ class CallProposed(_Event):
 
 
 class ApprovalNeeded(_Event):
-    """The call waits for the user; `reason` says why it is asked."""
+    """The call waits for the user; `reason` says why it is asked, `detail` what would really happen, line by line."""
 
     type: Literal["approval_needed"] = "approval_needed"
     tool: str
     arguments: dict[str, Any]
     reason: str
+    detail: tuple[str, ...] = ()
 
 
 class ApprovalGiven(_Event):

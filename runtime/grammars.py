@@ -27,6 +27,16 @@ def planner_grammar(dialect: Dialect, allowed: Collection[Decision]) -> str:
     return f"start[lazy]: /(?s:.{{0,{form.rationale_characters}}})({ends})/\n"
 
 
+def answer_grammar(dialect: Dialect, calls: int) -> str | None:
+    """Free text that may quote the results of the turn's `calls`; None where the dialect has no mark for that."""
+    if dialect.form.quote is None:
+        return None
+    text = "TEXT: /(?s:.+)/\n"
+    if not calls:
+        return "start: TEXT?\n" + text
+    return f"start: (TEXT | quotation)*\nquotation: {dialect.form.quote} NUMBER\nNUMBER: /[1-{calls}]/\n" + text
+
+
 def planner_tokens(dialect: Dialect) -> int:
     """Tokens that a plan under `planner_grammar` cannot exceed (a character is at most four tokens)."""
     return 4 * dialect.form.rationale_characters + 32

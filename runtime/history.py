@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ..text import inert
 from ..tools.spec import Status
 from . import events as ev
 
@@ -40,25 +41,45 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the model is shown of an observation."""
+    """What came back from a call.
+
+    number: its place among the results of a session, from 1, by which a model can ask for the rest of it; 0 if it
+    cannot. shown: characters that the models are shown at most; None leaves that to the dialect.
+    """
 
     status: Status
     content: str
+    number: int = field(default=0, compare=False)
+    shown: int | None = None
 
     @property
     def text(self) -> str:
-        """The content, with the status before it unless all went well."""
-        return self.content if self.status == "ok" else f"{self.status}: {self.content}"
+        """The content as data that no model takes for control text, with the status before it unless all went well."""
+        content = inert(self.content)
+        return content if self.status == "ok" else f"{self.status}: {content}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A place in an answer where what the call of that number (from 1, within the turn) gave stands to the letter."""
+
+    call: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the summarizer wrote; closes a turn."""
+    """What the user got; closes a turn. parts: the text as the summarizer's own words and quotations, if known."""
 
     text: str
+    parts: tuple[str | Quote, ...] = ()
 
 
 Entry: TypeAlias = User | Plan | Call | Result | Answer
+
+
+def next_number(history: Sequence[Entry]) -> int:
+    """The number of the next result."""
+    return 1 + max((entry.number for entry in history if isinstance(entry, Result)), default=0)
 
 
 def entries(events: Iterable[ev.Event]) -> list[Entry]:
@@ -73,7 +94,7 @@ def entries(events: Iterable[ev.Event]) -> list[Entry]:
             case ev.CallProposed():
                 found.append(Call(event.tool, event.text))
             case ev.Observed():
-                found.append(Result(event.status, event.content))
+                found.append(Result(event.status, event.content, next_number(found)))
             case ev.TurnFinished(status="answered"):
                 found.append(Answer(event.answer))
     return found

@@ -15,6 +15,9 @@ CHARACTERS = 200
 def line(event: ev.Event) -> str | None:
     """What happened, on one line and safe to show; None for events that say nothing new to a reader."""
     match event:
+        case ev.TurnStarted(refused=refused) if refused:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+            return f"tools: {len(refused)} not offered, {one_line(reasons, CHARACTERS)}"
         case ev.Planned():
             return f"plan {event.step}: {one_line(event.rationale, CHARACTERS)} -> {event.decision}"
         case ev.CallProposed():

@@ -11,12 +11,15 @@ from itertools import count
 
 from ..errors import ContextFullError, UmiError
 from ..tools.catalogue import Catalogue
-from ..tools.spec import Observation, ToolCall
+from ..tools.spec import Observation, ToolCall, ToolSpec
+from ..tools.values import read_json
 from . import events as ev
 from .approval import Approvals
 from .bounds import Bounds
-from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User
+from .history import DECISIONS, Call, Decision, Entry, Plan, Result, User, next_number
 from .limits import Limits
+from .offer import offer
+from .reading import READ_RESULT, read_result
 from .roles import Cancelled, OutOfTokens, Roles
 
 _NO_CALL: tuple[Decision, ...] = ("conclusion", "give up")
@@ -34,7 +37,7 @@ class Turn:
     ) -> None:
         self._roles = roles
         self._catalogue = catalogue
-        self._tools = catalogue.specs
+        self._tools: tuple[ToolSpec, ...] = ()
         self._approvals = approvals
         self._limits = limits
         self._history = history
@@ -43,14 +46,26 @@ class Turn:
 
     def run(self, instruction: str) -> Iterator[ev.Event]:
         """The turn's events, from TurnStarted to exactly one TurnFinished, whatever happens in between."""
-        yield ev.TurnStarted(instruction=instruction, tools=tuple(tool.name for tool in self._tools))
+        self._tools = self._offered(instruction)
+        names = tuple(tool.name for tool in self._tools)
+        started = ev.TurnStarted(instruction=instruction, tools=names, refused=self._catalogue.refused)
+        self._catalogue.turn = started.time.isoformat()
+        yield started
+        if len(names) < (registered := len(self._catalogue.specs)):
+            detail = f"{len(names)} of {registered} tools fit and are offered: {', '.join(names)}"
+            yield ev.LimitReached(limit="context", detail=detail)
         self._history.append(User(instruction))
-        yield from self.go_on()
+        yield from self._lead(1)
 
-    def go_on(self, step: int = 1) -> Iterator[ev.Event]:
+    def go_on(self, started: ev.TurnStarted, step: int) -> Iterator[ev.Event]:
         """The rest of a turn whose beginning is in the history already, from this step to TurnFinished."""
+        self._tools = tuple(tool for tool in self._catalogue.specs if tool.name in started.tools)
+        self._catalogue.turn = started.time.isoformat()
+        yield from self._lead(step)
+
+    def _lead(self, first: int) -> Iterator[ev.Event]:
         with self._bounds.watch(self.cancel):
-            for event in self._guarded(step):
+            for event in self._guarded(first):
                 self._bounds.see(event)
                 yield event
 
@@ -83,6 +98,13 @@ class Turn:
         except UmiError as error:
             yield self._finished("failed", reason=str(error))
 
+    def _offered(self, instruction: str) -> tuple[ToolSpec, ...]:
+        """The tools of this turn; what keeps the engine from counting is met again, and told, by the planner."""
+        try:
+            return offer(self._catalogue, self._roles.fits, instruction, self._history)
+        except UmiError:
+            return self._catalogue.specs
+
     def _steps(self, first: int) -> Generator[ev.Event, None, None]:
         for step in count(first):
             plan = yield from self._plan(step)
@@ -108,18 +130,28 @@ class Turn:
         written, call = yield from self._roles.call(self._tools, self._history, self._bounds.tokens_left())
         self._history.append(Call(written.tool, written.arguments))
         yield ev.CallProposed(tool=call.tool, arguments=call.arguments, text=written.arguments)
-        observation = yield from self._observe(call)
-        self._history.append(Result(observation.status, observation.content))
+        observation = yield from self._observe(call, written.arguments)
+        self._history.append(Result(observation.status, observation.content, next_number(self._history)))
         yield ev.Observed(tool=call.tool, **observation.model_dump())
 
-    def _observe(self, call: ToolCall) -> Generator[ev.Event, None, Observation]:
+    def _observe(self, call: ToolCall, written: str) -> Generator[ev.Event, None, Observation]:
         if self._bounds.repeats(call):
             return self._repeated(call)
-        refusal = yield from self._refusal(call)
-        if refusal is not None:
-            return refusal
-        yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
-        observation = self._catalogue.call(call)
+        try:
+            read_json(written)
+        except ValueError as error:
+            unreadable = Observation(status="invalid", content=f"the arguments cannot be used: {error}")
+            self._bounds.made(call, unreadable)
+            return unreadable
+        if call.tool == READ_RESULT and all(tool.name != READ_RESULT for tool in self._tools):
+            yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
+            observation = read_result(self._history, call.arguments)
+        else:
+            decision = yield from self._decision(call)
+            if isinstance(decision, Observation):
+                return decision
+            yield ev.CallStarted(tool=call.tool, arguments=call.arguments)
+            observation = self._catalogue.call(call, decision)
         self._bounds.made(call, observation)
         if observation.cut:
             detail = f"the result of {call.tool} was cut: {observation.size} characters in all"
@@ -132,20 +164,27 @@ class Turn:
         self._warned = True
         return Observation(status="denied", content="this very call was already made, with the same result")
 
-    def _refusal(self, call: ToolCall) -> Generator[ev.Event, None, Observation | None]:
-        spec = self._catalogue.get(call.tool).spec
-        question = self._approvals.question(spec, call)
+    def _decision(self, call: ToolCall) -> Generator[ev.Event, None, str | Observation]:
+        """Who lets the call run; or, where it may not, what is observed instead."""
+        tainted = self._tainted()
+        question = self._approvals.question(self._catalogue, call, tainted=tainted)
         if question is None:
-            return None
+            return "policy"
         yield question
-        approval, by = self._approvals.decide(spec, call, question)
+        approval, by = self._approvals.decide(self._catalogue, call, question, tainted=tainted)
         yield ev.ApprovalGiven(tool=call.tool, allowed=approval.allowed, by=by, comment=approval.comment)
         if approval.allowed:
-            return None
+            return by
+        self._catalogue.record_refusal(call, by, approval.comment)
         comment = f": {approval.comment}" if approval.comment else ""
         observation = Observation(status="denied", content=f"the user refused this call{comment}")
         self._bounds.made(call, observation)
         return observation
+
+    def _tainted(self) -> bool:
+        """Whether results of earlier calls, whose text somebody else may have written, are in the conversation."""
+        earlier = self._history[:-1] if isinstance(self._history[-1], Call) else self._history
+        return any(isinstance(entry, Call) and self._catalogue.taints(entry.tool) for entry in earlier)
 
     def _conclude(self) -> Iterator[ev.Event]:
         budget = min(self._limits.answer_tokens, self._bounds.tokens_left())

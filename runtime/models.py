@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from ..convert.trio import Trio
+from ..errors import ConfigError
 from .engine.api import Engine
 from .history import ROLES, Role
 from .roles import Sampling
-from .settings import EngineSettings
+from .settings import EngineSettings, RoleServer
+
+if TYPE_CHECKING:
+    from .engine.llama import LlamaEngine, RoleModel
+    from .engine.remote.engine import RemoteEngine
+    from .engine.remote.servers import Server
 
 
 def sampling(trio: Trio) -> dict[Role, Sampling]:
@@ -17,14 +26,72 @@ def sampling(trio: Trio) -> dict[Role, Sampling]:
     }
 
 
-def open_engine(trio: Trio, settings: EngineSettings) -> Engine:
-    """llama.cpp on the trio's files; it loads in a process of its own while this returns."""
+def dialect_name(trio: Trio, settings: EngineSettings) -> str:
+    """How prompts are written: as the trio's own models read it, or as the settings say for servers."""
+    return settings.server.dialect if settings.kind == "server" else trio.dialect
+
+
+def open_engine(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> Engine:
+    """What runs the trio's roles: llama.cpp, which loads in a process of its own while this returns, or servers.
+
+    cache: folder for what llama.cpp had better keep for the next start.
+    """
+    return open_remote(settings) if settings.kind == "server" else open_llama(trio, settings, cache)
+
+
+def open_llama(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> LlamaEngine:
+    """llama.cpp on the trio's files; `cache` as in `open_engine`."""
     from .engine import llama
+
+    threads = None if settings.threads == "auto" else settings.threads
+    engine = llama.EngineSettings(settings.n_gpu_layers, threads, cache, settings.cache * 2**20)
+    return llama.LlamaEngine(role_models(trio, settings), engine)
+
+
+def open_remote(settings: EngineSettings) -> RemoteEngine:
+    """The servers of the settings; raises ConfigError for what they could not be asked."""
+    from .dialects import load_dialect
+    from .engine.remote.engine import RemoteEngine
+
+    chat = load_dialect(settings.server.dialect).form.chat_template
+    return RemoteEngine({role: _server(role, settings, chat) for role in ROLES}, settings.server.patience)
+
+
+def _server(role: Role, settings: EngineSettings, chat: bool) -> Server:
+    from .engine.remote.servers import TAKES_GRAMMARS, Server
+
+    shared = settings.server
+    own = shared.roles.get(role, RoleServer())
+    key = own.key or shared.key
+    server = Server(
+        url=own.url or shared.url,
+        model=own.model or shared.model or "",
+        api=own.api or shared.api,
+        constraint=own.constraint or shared.constraint,
+        key=key.get_secret_value() if key else "",
+        chat=chat,
+        context=None if settings.context == "auto" else settings.context,
+    )
+    if server.constraint == "grammar" and server.api not in TAKES_GRAMMARS:
+        raise ConfigError(
+            f"engine.server.constraint is grammar, which {server.api} does not take; "
+            f"use schema, or set engine.server.api to {' or '.join(TAKES_GRAMMARS)}"
+        )
+    if not chat and server.constraint == "schema":
+        raise ConfigError(
+            f"the dialect {shared.dialect} writes no JSON; set engine.server.constraint to grammar, "
+            "or engine.server.dialect to chat"
+        )
+    return server
+
+
+def role_models(trio: Trio, settings: EngineSettings) -> dict[Role, RoleModel]:
+    """The files of each role with the context that the settings or the trio give it."""
+    from .engine.llama import RoleModel
 
     models = {}
     for role in ROLES:
         binding = trio.roles[role]
         context = binding.context if settings.context == "auto" else settings.context
-        models[role] = llama.RoleModel(binding.model, binding.adapter, context)
-    threads = None if settings.threads == "auto" else settings.threads
-    return llama.LlamaEngine(models, llama.EngineSettings(gpu_layers=settings.n_gpu_layers, threads=threads))
+        models[role] = RoleModel(binding.model, binding.adapter, context)
+    return models

@@ -39,6 +39,16 @@ class Paths:
         return self.config / "settings.toml"
 
     @property
+    def policy_file(self) -> Path:
+        """What single tools may do, as the user says."""
+        return self.config / "policy.toml"
+
+    @property
+    def audit(self) -> Path:
+        """The folder of the audit log."""
+        return self.state / "audit"
+
+    @property
     def notebook(self) -> Path:
         """The folder of notes and tasks that the built-in tools keep."""
         return self.data / "notebook"
@@ -46,6 +56,16 @@ class Paths:
     @property
     def sessions_db(self) -> Path:
         return self.data / "sessions.db"
+
+    @property
+    def models(self) -> Path:
+        """The folder of the model store."""
+        return self.data / "models"
+
+    @property
+    def engine_cache(self) -> Path:
+        """What the engine has evaluated and measured, for the next start."""
+        return self.state / "engine"
 
     @property
     def trio_folders(self) -> tuple[Path, ...]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..tools.spec import ToolCall, ToolSpec
 from .dialects import Dialect
 from .dialects.chat import wrap
-from .engine.api import Delta, Engine, Finished, Prompt, Request
+from .engine.api import Delta, Engine, Finished, Prompt, Request, Structure, merge
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
-from .grammars import caller_grammar, planner_grammar, planner_tokens
+from .grammars import answer_grammar, caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
+from .quotes import Quoting, results_of
+from .reading import reading_tools
 from .stream import MarkFilter
-from .window import fit
+from .structures import call_structure, plan_structure
+from .window import Ledger, account, fit
+
+_READ_DOCUMENTS: tuple[Role, ...] = ("planner", "caller")
 
 
 class OutOfTokens(Exception):
@@ -45,6 +50,13 @@ class Roles:
     dialect: Dialect
     sampling: Mapping[Role, Sampling] = field(default_factory=dict)
 
+    def fits(self, tools: Sequence[ToolSpec]) -> bool:
+        """Whether the documents of the tools leave a third of a context for the conversation."""
+        return all(
+            3 * self.engine.count(role, self.dialect.head(role, tools)) <= 2 * self.engine.context(role)
+            for role in _READ_DOCUMENTS
+        )
+
     def plan(
         self, tools: Sequence[ToolSpec], history: list[Entry], allowed: Collection[Decision], budget: int
     ) -> Generator[Event, None, Plan]:
@@ -53,8 +65,10 @@ class Roles:
             "planner",
             (yield from self._prompt("planner", tools, history)),
             grammar=planner_grammar(self.dialect, allowed),
+            structure=plan_structure(self.dialect, allowed),
             budget=min(planner_tokens(self.dialect), budget),
             event=lambda text: PlanDelta(text=text),
+            visible=MarkFilter(tuple(self.dialect.form.decisions.values())),
         )
         try:
             return self.dialect.read_plan(finished.text, allowed)
@@ -65,12 +79,16 @@ class Roles:
         self, tools: Sequence[ToolSpec], history: list[Entry], budget: int
     ) -> Generator[Event, None, tuple[Call, ToolCall]]:
         """The caller's call, as it was written and as it is meant."""
+        prompt = yield from self._prompt("caller", tools, history)
+        offered = (*tools, *reading_tools(self.dialect, tools, history))
         finished = yield from self._write(
             "caller",
-            (yield from self._prompt("caller", tools, history)),
-            grammar=caller_grammar(self.dialect, tools, history),
+            prompt,
+            grammar=caller_grammar(self.dialect, offered, history),
+            structure=call_structure(self.dialect, offered),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
+            visible=MarkFilter(()),
         )
         if finished.reason == "length":
             raise OutOfTokens("the caller's tokens ran out before its call was complete")
@@ -78,35 +96,82 @@ class Roles:
         return call, ToolCall(tool=call.tool, arguments=json.loads(call.arguments))
 
     def summarize(self, history: list[Entry], budget: int) -> Generator[Event, None, Finished]:
-        """The summarizer's answer."""
-        return (
-            yield from self._write(
-                "summarizer",
-                (yield from self._prompt("summarizer", (), history)),
-                grammar=None,
-                budget=min(self._sampling("summarizer").max_tokens, budget),
-                event=lambda text: AnswerDelta(text=text),
-            )
+        """The summarizer's answer, with the results that it quotes."""
+        results = results_of(history)
+        quoting = Quoting(self.dialect.form.quote or "", results)
+        finished = yield from self._write(
+            "summarizer",
+            (yield from self._prompt("summarizer", (), history)),
+            grammar=answer_grammar(self.dialect, len(results)),
+            budget=min(self._sampling("summarizer").max_tokens, budget),
+            event=lambda text: AnswerDelta(text=text),
+            visible=quoting,
         )
+        if left := quoting.finish():
+            yield AnswerDelta(text=left)
+        return replace(finished, text=quoting.text)
 
     def _sampling(self, role: Role) -> Sampling:
         return self.sampling.get(role, Sampling())
 
-    def _prompt(self, role: Role, tools: Sequence[ToolSpec], history: list[Entry]) -> Generator[Event, None, Prompt]:
-        template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
+    def _prompt(
+        self, role: Role, tools: Sequence[ToolSpec], history: list[Entry]
+    ) -> Generator[Event, None, tuple[Prompt, Prompt]]:
+        """What a role reads, shortened to its context, and what all its prompts begin with."""
 
         def write(entries: Sequence[Entry]) -> Prompt:
-            prompt = self.dialect.prompt(role, tools, entries)
-            return wrap(prompt, template) if template else prompt
+            more = reading_tools(self.dialect, tools, entries)
+            return self._finish(role, self.dialect.prompt(role, tools, entries, more))
 
-        return (yield from fit(self.engine, role, history, write))
+        def parts(entries: Sequence[Entry]) -> Iterator[Prompt]:
+            yield from self._parts(role, tools, entries)
+            yield write(entries)
+
+        prompt = yield from fit(self.engine, role, history, write, parts)
+        return prompt, self._finish(role, self.dialect.head(role, tools))
+
+    def ledger(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Ledger:
+        """The tokens of a role's prompt, part by part."""
+        whole = self.dialect.prompt(role, tools, history, reading_tools(self.dialect, tools, history))
+        parts = [*self._parts(role, tools, history), self._finish(role, whole)]
+        return account(history, [self.engine.count(role, part) for part in parts])
+
+    def _parts(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Iterator[Prompt]:
+        """A prompt's beginnings: without the history, then with one more of its entries each time."""
+        said = self.dialect.head(role, tools)
+        yield self._finish(role, said)
+        for piece in self.dialect.pieces(role, history):
+            said = merge([*said, *piece])
+            yield self._finish(role, said)
+
+    def _finish(self, role: Role, prompt: Prompt) -> Prompt:
+        """The prompt in the model's own chat template, if the dialect wants that."""
+        template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
+        return wrap(prompt, template) if template else prompt
 
     def _write(
-        self, role: Role, prompt: Prompt, *, grammar: str | None, budget: int, event: Callable[[str], Event]
+        self,
+        role: Role,
+        prompt: tuple[Prompt, Prompt],
+        *,
+        grammar: str | None,
+        budget: int,
+        event: Callable[[str], Event],
+        visible: MarkFilter | Quoting,
+        structure: Structure | None = None,
     ) -> Generator[Event, None, Finished]:
         sampling = self._sampling(role)
-        request = Request(role, prompt, grammar, budget, sampling.temperature, sampling.seed)
-        visible = MarkFilter(tuple(self.dialect.form.decisions.values()) if role == "planner" else ())
+        whole, pinned = prompt
+        request = Request(
+            role,
+            whole,
+            grammar,
+            budget,
+            sampling.temperature,
+            sampling.seed,
+            structure=structure,
+            pinned=pinned,
+        )
         for part in self.engine.generate(request):
             if isinstance(part, Delta):
                 if text := visible.feed(part.text):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from ..errors import ConfigError
+from .history import Role
 from .limits import Count, Limits
 
 PREFIX = "UMI_"
@@ -29,18 +30,55 @@ _NOT_SETTINGS = {"UMI_HOME", "UMI_DEBUG"}
 
 Layers = Literal["auto", "off"] | Annotated[int, Field(ge=0)]
 Approve = Literal["ask", "all", "none"]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+Api = Literal["openai", "llama-server", "vllm", "ollama", "llama-cpp-python"]
+Constraint = Literal["schema", "grammar"]
 
 
-class EngineSettings(BaseModel):
-    """How llama.cpp runs."""
+class RoleServer(BaseModel):
+    """Where one role's server differs from that of the others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    url: Url | None = None
+    model: str | None = None
+    api: Api | None = None
+    constraint: Constraint | None = None
+    key: SecretStr | None = None
+
+
+class ServerSettings(BaseModel):
+    """Models on servers instead of in this program."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Url = Field("http://127.0.0.1:8080/v1", description="base of the server's OpenAI-compatible paths")
+    model: str | None = Field(None, description="the model's name there; left out, the first that the server lists")
+    api: Api = Field("openai", description="`openai`, `llama-server`, `vllm`, `ollama` or `llama-cpp-python`")
+    constraint: Constraint = Field("schema", description="what outputs are limited by: a JSON `schema` or a `grammar`")
+    dialect: str = Field("chat", description="how prompts are written, whatever the trio says")
+    key: SecretStr | None = Field(None, description="the key to send, if the server wants one")
+    patience: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="seconds of silence after which a server is given up"
+    )
+    roles: dict[Role, RoleServer] = Field(
+        {}, description='what differs for a role, such as `{ planner = { url = "http://big:8000/v1" } }`'
+    )
+
+
+class EngineSettings(BaseModel):
+    """What runs the models, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["llama", "server"] = Field("llama", description="`llama` (llama.cpp, here) or `server`")
     n_gpu_layers: Layers = Field("auto", description="layers on the GPU: `auto`, `off` or a number")
     threads: Literal["auto"] | Count = Field("auto", description="CPU threads: `auto` or a number")
     context: Literal["auto"] | Count = Field(
-        "auto", description="tokens per role: `auto` (as the trio says) or a number"
+        "auto", description="tokens per role: `auto` (as the trio or the server says) or a number"
     )
+    cache: int = Field(1024, ge=0, description="MiB of disk for evaluated tool documents; 0 keeps none")
+    server: ServerSettings = ServerSettings()
 
 
 class ScreenSettings(BaseModel):

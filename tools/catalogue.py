@@ -3,47 +3,96 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..errors import ToolSpecError, UsageError
+from ..errors import ConfigError, SandboxError, StorageError, ToolSpecError, UsageError
+from .accounts import Account, digest
+from .added import Added
+from .audit import AuditLog
+from .context import usable
 from .decorator import ArgumentsError, Tool
+from .details import details
+from .given import GivenTool, check_arguments
+from .mcp.box import starter
 from .observations import observed
+from .policy import Policies
+from .retrieval import Choice
 from .schema import check_schema
+from .sources import source_of
 from .spec import Observation, ToolCall, ToolSpec
-from .worker.client import Worker
-from .worker.grants import check_grants, resolve
-from .worker.job import Job, Source
+from .worker.grants import check_grants, kind, refused_folder, resolve
+from .worker.job import Grants, Job, Level, Source
+from .worker.levels import SandboxState
 from .worker.limits import Limits
+from .worker.sandbox import Sandbox
 
-_LIBRARIES = ("psutil", "sqlite_utils", "pint")
+_LIBRARIES = {"pure": ("pint",), "read": ("psutil",), "write": ("sqlite_utils",)}
+_NOTEBOOK = "$NOTEBOOK"
+_NAMES_AND_SIZES = ("list_files", "file_stats", "system_info")
 _LIMITS = Limits()
+_NO_POLICIES = Policies({})
 
 
 class Catalogue:
     """Named tools that work in one workspace; calls run one at a time in a confined process.
 
     workspace: the folder that tools see. notebook: the folder of notes and tasks, made if it is missing.
-    tools: None means all built-in ones. Raises UsageError for a workspace that is no folder, ToolSpecError for a tool
-    that cannot be offered. Close it, or use it as a context manager: the process ends with it.
+    tools: None means all built-in ones. added: the folder where the user's own tools and servers are registered; None
+    offers none of them, `refused` holds those that are not offered now, with the reason. policies: what the user lets
+    single tools do. audit: where every call is recorded before it runs; None: nowhere. private: folders of alpha-umi
+    that stay closed inside the workspace. unsafe: run tools unconfined. levels: the levels of confinement to choose
+    from, the strongest first, instead of all that this machine seems to have. `session` and `turn` say what the next
+    calls belong to.
+
+    Raises UsageError for a workspace that is no folder, ToolSpecError for a tool that cannot be offered, ConfigError
+    for a policy that makes no sense. Close it, or use it as a context manager: the processes end with it.
     """
 
     def __init__(
-        self, workspace: Path, notebook: Path, tools: Iterable[Tool] | None = None, limits: Limits = _LIMITS
+        self,
+        workspace: Path,
+        notebook: Path,
+        tools: Iterable[Tool] | None = None,
+        limits: Limits = _LIMITS,
+        *,
+        policies: Policies = _NO_POLICIES,
+        audit: AuditLog | None = None,
+        private: Iterable[Path] = (),
+        unsafe: bool = False,
+        levels: Sequence[Level] | None = None,
+        added: Path | None = None,
     ) -> None:
-        self._workspace = _usable(workspace)
+        self._workspace = usable(workspace)
         self._notebook = notebook.absolute()
         self._limits = limits
-        self._tools: dict[str, Tool] = {}
+        self._policies = policies
+        self._audit = audit
+        self._private = tuple(path.resolve() for path in private)
+        self.session = ""
+        self.turn = ""
+        self.refused: dict[str, str] = {}
+        self._tools: dict[str, Tool | GivenTool] = {}
         self._sources: dict[str, Source] = {}
+        self._added: Added | None = None
+        self._choice = Choice()
         for tool in _builtin() if tools is None else tools:
             self.register(tool)
-        own = [source.module for source in self._sources.values() if source.module]
-        self._worker = Worker([*dict.fromkeys(own), *_LIBRARIES] if own else ())
+        self._sandbox = Sandbox(self._workspace, self._modules(), self._private, unsafe=unsafe, tried=levels)
+        if added is not None:
+            self._add(added)
+
+    @property
+    def sandbox(self) -> SandboxState:
+        """How strongly tools are confined; found out when it is first asked for, which takes a moment."""
+        return self._sandbox.state
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -57,35 +106,81 @@ class Catalogue:
             raise ToolSpecError(f"there is already a tool called `{name}`; give the new one another name")
         check_schema(tool.spec)
         check_grants(tool.spec)
-        self._sources[name] = _source(tool)
-        self._tools[name] = tool
+        self._sources[name] = source_of(tool)
+        applied = self._policies.apply(tool.spec)
+        self._tools[name] = tool if applied is tool.spec else replace(tool, spec=applied)
 
-    def get(self, name: str) -> Tool:
+    def offer(self, instruction: str, room: int | None = None, kept: Collection[str] = ()) -> tuple[ToolSpec, ...]:
+        """Specifications for one turn, in the order of registration: all, or the `room` that fit the instruction best.
+
+        kept: names of tools that go before those that fit better.
+        """
+        if room is None or room >= len(self._tools):
+            return self.specs
+        return self._choice.of(self.specs, instruction, room, kept)
+
+    def get(self, name: str) -> Tool | GivenTool:
         """The tool of that name; raises UsageError."""
         if name not in self._tools:
             raise UsageError(self._unknown(name))
         return self._tools[name]
 
     def start(self) -> None:
-        """Start the process that runs the tools now, in the background, instead of with the first call."""
-        self._worker.start()
+        """Start the processes that run the tools now, in the background, instead of with the first calls."""
+        self._make_notebook()
+        self._sandbox.start(self._ordinary_grants())
 
-    def call(self, call: ToolCall) -> Observation:
+    def call(self, call: ToolCall, decision: str = "policy") -> Observation:
         """Run a call to its end. Faults of the model or the tool are observations.
 
-        Raises SandboxError only if the process that runs tools cannot be started at all.
+        decision: who allowed it, for the audit log. Raises SandboxError only if the process that runs tools cannot be
+        started at all.
         """
         started = time.monotonic()
-        observation = self._call(call)
+        observation = self._call(call, decision)
         return observation.model_copy(update={"seconds": time.monotonic() - started})
+
+    def record_refusal(self, call: ToolCall, by: str, reason: str) -> None:
+        """Record that a call of a known tool is not made, and who decided that. StorageError if that is impossible."""
+        if account := self._account(self.get(call.tool), call):
+            account.refuse(by, reason)
+
+    def details(self, call: ToolCall) -> tuple[str, ...]:
+        """The resolved truth of a call, line by line, for whoever is asked to allow it."""
+        return details(self.get(call.tool).spec, call, self._workspace)
+
+    def identity(self, name: str) -> tuple[str, str]:
+        """What a decision on a tool holds for: digests of its source and specification, and of its policy."""
+        known = self._sources.get(name)
+        source = known.model_dump(mode="json") if known else self._added and self._added.pinned(name)
+        return digest([source, self.get(name).spec.model_dump(mode="json")]), self._policies.of(name).digest
+
+    def taints(self, name: str) -> bool:
+        """Whether results of the tool may hold text that somebody else wrote: from files, programs or the network.
+
+        Names and sizes of files do not count.
+        """
+        if name not in self._tools:
+            return True
+        builtin = name in self._sources and self._sources[name].module
+        if builtin and name in _NAMES_AND_SIZES:
+            return False
+        wanted = self._tools[name].spec.capabilities
+        told = (*wanted.read, *(() if builtin else wanted.write))
+        return bool(wanted.exec or wanted.network or [folder for folder in told if not folder.startswith(_NOTEBOOK)])
 
     def cancel(self) -> None:
         """End the running call, from any thread; its observation is `killed` with the content "cancelled"."""
-        self._worker.cancel()
+        self._sandbox.cancel()
+        if self._added is not None:
+            self._added.cancel()
 
     def close(self) -> None:
-        """End the process that runs the tools; idempotent."""
-        self._worker.close()
+        """End the processes that run the tools; idempotent."""
+        self._sandbox.close()
+        if self._added is not None:
+            self._added.close()
+        self._choice.close()
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +190,7 @@ class Catalogue:
     ) -> None:
         self.close()
 
-    def _call(self, call: ToolCall) -> Observation:
+    def _call(self, call: ToolCall, decision: str) -> Observation:
         most = self._limits.result_chars
         tool = self._tools.get(call.tool)
         if tool is None:
@@ -103,23 +198,100 @@ class Catalogue:
         if tool.spec.approval == "never":
             return observed("denied", f"the tool `{call.tool}` is switched off", most)
         try:
-            tool.validate(call.arguments)
+            check_arguments(tool, call.arguments)
         except ArgumentsError as error:
             return observed("invalid", str(error), most)
+        if self._added is not None and (fault := self._added.fault(call.tool)):
+            return observed("denied", fault, most)
         try:
-            self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_notebook()
+            limits = self._policies.of(call.tool).limited(self._limits)
+            run = self._runner(tool, call, limits)
         except OSError as error:
             return observed("error", f"the folder {self._notebook} cannot be made: {error.strerror}", most)
-        return self._worker.run(self._job(tool, call))
+        except SandboxError as error:
+            return observed("denied", str(error), most)
+        return self._recorded(run, limits, self._account(tool, call), decision)
 
-    def _job(self, tool: Tool, call: ToolCall) -> Job:
+    def _runner(self, tool: Tool | GivenTool, call: ToolCall, limits: Limits) -> Callable[[], Observation]:
+        """What runs the call: the worker, or the server that the tool belongs to."""
+        if self._added is not None and call.tool not in self._sources:
+            return partial(self._added.call, call, limits)
+        return partial(self._sandbox.run, self._job(tool, call, limits))
+
+    def _recorded(
+        self, run: Callable[[], Observation], limits: Limits, account: Account | None, decision: str
+    ) -> Observation:
+        """Run the call, with a record before and after; without the first record it does not run."""
+        if account is None:
+            return run()
+        try:
+            account.intend(self._sandbox.state, limits, decision)
+        except StorageError as error:
+            return observed("denied", f"the call was not made: {error}", limits.result_chars)
+        started = time.monotonic()
+        observation = run()
+        account.finish(observation.model_copy(update={"seconds": time.monotonic() - started}))
+        return observation
+
+    def _account(self, tool: Tool | GivenTool, call: ToolCall) -> Account | None:
+        if self._audit is None:
+            return None
+        source, _ = self.identity(call.tool)
+        return Account(self._audit, tool.spec, call, source, self._policies.of(call.tool), self.session)
+
+    def _add(self, folder: Path) -> None:
+        """Offer what the user added, under the policies."""
+        start = starter(lambda: self._sandbox.state, self._notebook, self._private)
+        self._added = added = Added(folder, self._tools.keys(), self._workspace, start)
+        self.refused = added.refused
+        for tool in added.tools:
+            name, applied = tool.spec.name, self._policies.apply(tool.spec)
+            if source := added.source(name):
+                self._sources[name] = source
+            elif applied.capabilities != tool.spec.capabilities:
+                raise ConfigError(
+                    f"the policy of `{name}` grants what only `umi mcp add` can grant to its whole server"
+                )
+            self._tools[name] = replace(tool, spec=applied)
+
+    def _make_notebook(self) -> None:
+        self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _grants(self, tool: Tool | GivenTool) -> Grants:
+        """What the tool is granted; SandboxError for a folder that nobody may be granted."""
+        grants = resolve(tool.spec, self._workspace, self._notebook)
+        notebook = self._notebook.resolve()
+        for folder in (*grants.read, *grants.write):
+            if not folder.is_relative_to(notebook) and (reason := refused_folder(folder, self._private)):
+                raise SandboxError(f"the tool was not run: {reason}")
+        return grants
+
+    def _ordinary_grants(self) -> Iterator[Grants]:
+        for name in self._sources:
+            with suppress(SandboxError):
+                yield self._grants(self._tools[name])
+
+    def _modules(self) -> dict[str, list[str]]:
+        """For each kind of grants the modules of the built-in tools that need them, and their libraries."""
+        found: dict[str, list[str]] = {}
+        for tool in self._tools.values():
+            if module := self._sources[tool.spec.name].module:
+                found.setdefault(kind(resolve(tool.spec, self._workspace, self._notebook)), []).append(module)
+        return {name: [*dict.fromkeys(modules), *_LIBRARIES[name]] for name, modules in found.items()}
+
+    def _job(self, tool: Tool | GivenTool, call: ToolCall, limits: Limits) -> Job:
+        policy = self._policies.of(call.tool)
         return Job(
             source=self._sources[call.tool],
             arguments=call.arguments,
             workspace=self._workspace,
             notebook=self._notebook,
-            grants=resolve(tool.spec, self._workspace, self._notebook),
-            limits=self._limits,
+            grants=self._grants(tool),
+            limits=limits,
+            level="0",
+            environment={name: os.environ[name] for name in policy.env if name in os.environ},
+            turn=self.turn,
         )
 
     def _unknown(self, name: str) -> str:
@@ -128,38 +300,7 @@ class Catalogue:
         return f"there is no tool `{name}`; {offer}"
 
 
-def _usable(workspace: Path) -> Path:
-    folder = workspace.resolve()
-    if not folder.is_dir():
-        raise UsageError(f"the workspace {workspace} is not a folder; name one with --workspace")
-    if folder == Path(folder.anchor):
-        raise UsageError("the workspace cannot be the whole file system; name a folder with --workspace")
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            "the name of the workspace is not valid Unicode; name another folder with --workspace"
-        ) from None
-    return folder
-
-
 def _builtin() -> tuple[Tool, ...]:
     from .builtin import builtin_tools
 
     return builtin_tools()
-
-
-def _source(tool: Tool) -> Source:
-    """Where the worker finds the tool again: by module for this package's own, by file for a user's."""
-    function, name = tool.function, tool.function.__name__
-    if function.__qualname__ != name:
-        raise ToolSpecError(f"the tool `{name}` must be defined at the top level of a file")
-    module = function.__module__ or ""
-    if module.startswith(f"{__package__}."):
-        if getattr(sys.modules.get(module), name, None) is not tool:
-            raise ToolSpecError(f"the module {module} does not hold the tool `{name}` under its name")
-        return Source(name=name, module=module)
-    file = Path(function.__code__.co_filename)
-    if not file.is_file():
-        raise ToolSpecError(f"the tool `{name}` must be in a file, so that the process that runs it can load it")
-    return Source(name=name, file=file.resolve())

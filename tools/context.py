@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from ..errors import UsageError
 
 
 class ToolFailure(Exception):
@@ -19,10 +23,26 @@ class ToolContext:
 
     workspace: the only folder of the user that is reachable; relative paths start here.
     notebook: the folder of notes and tasks, shared by all sessions.
+    protected, hidden: what in it may be read only, and what is not to be looked at. turn: what the call belongs to.
+    connections: for each network address that the user granted, the descriptor of a socket connected to it.
     """
 
     workspace: Path
     notebook: Path
+    connections: Mapping[str, int] = field(default_factory=dict)
+    protected: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    turn: str = ""
+
+    def connection(self, address: str) -> socket.socket:
+        """The socket that is connected to `address`, such as `127.0.0.1:8080`; ToolFailure if it was not granted.
+
+        A tool cannot make sockets of its own.
+        """
+        if address not in self.connections:
+            granted = ", ".join(self.connections) or "none"
+            raise ToolFailure(f"there is no connection to {address}; granted: {granted}")
+        return socket.socket(fileno=os.dup(self.connections[address]))
 
 
 _current: ContextVar[ToolContext] = ContextVar("tool_context")
@@ -41,3 +61,19 @@ def use_context(world: ToolContext) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def usable(workspace: Path) -> Path:
+    """The workspace as an absolute path; UsageError for what cannot be one."""
+    folder = workspace.resolve()
+    if not folder.is_dir():
+        raise UsageError(f"the workspace {workspace} is not a folder; name one with --workspace")
+    if folder == Path(folder.anchor):
+        raise UsageError("the workspace cannot be the whole file system; name a folder with --workspace")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the name of the workspace is not valid Unicode; name another folder with --workspace"
+        ) from None
+    return folder

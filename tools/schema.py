@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from decimal import Decimal
+from math import prod
 from typing import Any
 
 from ..errors import ToolSpecError
@@ -12,6 +15,7 @@ from .spec import ToolSpec
 MAX_CHARACTERS = 32_768
 MAX_DEPTH = 24
 MAX_REPEAT = 10_000
+MAX_PROPERTIES = 200
 
 _IN_PLACE = ("items", "additionalItems", "additionalProperties")
 _IN_LISTS = ("items", "prefixItems", "allOf", "anyOf", "oneOf")
@@ -52,8 +56,23 @@ def _check_keywords(name: str, schema: dict[str, Any], place: str, depth: int) -
             raise ToolSpecError(f"the schema of `{name}` uses `{shown}` at {place}, which cannot be enforced")
         if keyword in _REPEATS and isinstance(value, int) and value > MAX_REPEAT:
             raise ToolSpecError(f"`{keyword}` at {place} in the schema of `{name}` is above {MAX_REPEAT}")
+        if _work(keyword, value) > MAX_REPEAT:
+            raise ToolSpecError(f"`{keyword}` at {place} in the schema of `{name}` takes too much work to enforce")
+        if keyword == "properties" and isinstance(value, dict) and len(value) > MAX_PROPERTIES:
+            raise ToolSpecError(f"the schema of `{name}` has more than {MAX_PROPERTIES} `properties` at {place}")
     for step, part in _subschemas(schema):
         _check_keywords(name, part, f"{place}/{step}", depth + 1)
+
+
+def _work(keyword: str, value: Any) -> int:
+    """About how many states the machine has that enforces the repetitions of a pattern, or a divisor."""
+    if keyword == "pattern" and isinstance(value, str):
+        bounds = re.findall(r"\{(\d+)(?:,(\d*))?\}", value)
+        return prod(max(1, int(least[:7]), int(most[:7] or 0)) for least, most in bounds)
+    if keyword == "multipleOf" and isinstance(value, int | float):
+        digits = Decimal(str(value)).normalize().as_tuple().digits
+        return int("".join(map(str, digits[:7])))
+    return 0
 
 
 def _is_known(keyword: str, value: Any) -> bool:

@@ -16,7 +16,8 @@ class Capabilities(BaseModel):
     """What a tool may touch. Default: nothing.
 
     read, write: folders, as `$WORKSPACE`, `$NOTEBOOK` (the folder of notes and tasks) or absolute paths;
-    a write grant includes reading. exec: may start other programs.
+    a write grant includes reading. exec: may start other programs. network: addresses it is connected to; only the
+    user's own policy grants them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +25,7 @@ class Capabilities(BaseModel):
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     exec: bool = False
+    network: tuple[str, ...] = ()
 
 
 class ToolSpec(BaseModel):

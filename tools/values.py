@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
+
+MAX_DEPTH = 64
+"""How deep lists and objects may lie inside each other."""
 
 
 def compact_json(value: Any) -> str:
@@ -14,18 +17,45 @@ def compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def read_json(text: str) -> Any:
-    """The value of a JSON text; raises ValueError for anything else, also for NaN and for a key given twice."""
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text; bytes are UTF-8.
+
+    Raises ValueError for anything else, also for NaN, for a key given twice and for more than MAX_DEPTH levels.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Any) -> None:
+    """ValueError if lists and objects lie more than MAX_DEPTH levels inside each other."""
+    layer, depth = [value], 0
+    while layer := [part for whole in layer for part in _parts(whole)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"the JSON is nested too deeply, more than {MAX_DEPTH} levels")
 
 
 def as_text(value: Any) -> str:
-    """What a model reads of a result: a string as it is, anything else as compact JSON, always valid Unicode."""
-    text = value if isinstance(value, str) else compact_json(value)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """What a model reads of a result: a string as it is, anything else as compact JSON, always valid Unicode.
+
+    Raises ValueError for what `read_json` would refuse, TypeError for what is no JSON.
+    """
+    if not isinstance(value, str):
+        value = compact_json(value)
+        read_json(value)
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from ..runtime.dialects import Dialect, load_dialect
 from ..runtime.history import Call
+from ..tools.builtin import builtin_tools
 from ..tools.spec import ToolSpec
 from .copying import repeated_segments, segment_length
 from .packing import Batch, Row, pack, row, stack
@@ -25,6 +26,7 @@ from .trajectory import documents, pieces
 BATCHES = 20
 _COPY_LENGTH = 256
 _CALLER = 1
+_AMONG_OTHERS = 0.5
 
 
 class Materials:
@@ -38,6 +40,7 @@ class Materials:
         self.recipe = recipe
         self.tokenizer = tokenizer
         self.dialect: Dialect = load_dialect(recipe.dialect)
+        self._built_in = tuple(tool.spec for tool in builtin_tools())
 
     def shard(self, material: Material, index: int, budget: int) -> list[Batch]:
         """BATCHES batches, each of about `budget` tokens; the same for the same index and generators."""
@@ -45,7 +48,8 @@ class Materials:
         rng = random.Random(seed)
         match material:
             case "documents":
-                return self._documents(rng, self._pool("scenarios", index), budget)
+                others = self._pool("invented", index) if rng.random() < _AMONG_OTHERS else []
+                return self._documents(rng, self._pool("scenarios", index), budget, others)
             case "subsets":
                 return list(self._subsets(rng, self._pool("scenarios", index), budget))
             case "answers":
@@ -56,7 +60,7 @@ class Materials:
                 raise ValueError("the copying lesson is made batch by batch")
             case _:
                 found = self._pool(material, index)
-                rows = [self._with_documents(example) for example in found]
+                rows = [self._with_documents(rng, example) for example in found]
                 return list(pack(rng, (), self._fitting(rows), budget))
 
     def held_out(self, material: Literal["documents", "invented"], count: int, budget: int) -> list[Batch]:
@@ -66,7 +70,8 @@ class Materials:
         found = examples(source, str(self.recipe.seed), "held_out", count)
         if material == "documents":
             return self._documents(rng, found, budget)
-        return list(pack(rng, (), self._fitting([self._with_documents(example) for example in found]), budget))
+        rows = [self._with_documents(rng, example) for example in found]
+        return list(pack(rng, (), self._fitting(rows), budget))
 
     def _pool(self, source: SourceName, index: int) -> list[Example]:
         """The examples of that number, the same for every material."""
@@ -95,15 +100,22 @@ class Materials:
     def _fitting(self, rows: list[Row]) -> list[Row]:
         return [one for one in rows if len(one) <= self.recipe.longest]
 
-    def _with_documents(self, example: Example) -> Row:
-        heading = [(segment, None) for segment in documents(self.dialect, example.tools)]
+    def _with_documents(self, rng: random.Random, example: Example) -> Row:
+        """The example's own tools, and more often than not the built-in ones or some of them before them."""
+        known = self._built_in if rng.random() < 0.5 else _some(rng, self._built_in)
+        tools = example.tools if rng.random() < 0.35 else (*known, *example.tools)
+        heading = [(segment, None) for segment in documents(self.dialect, tools)]
         return row(self.tokenizer, [*heading, *pieces(self.dialect, example.entries)], example.kind)
 
     def _head(self, tools: Sequence[ToolSpec]) -> list[int]:
         return encode(self.tokenizer, documents(self.dialect, tools))
 
-    def _documents(self, rng: random.Random, found: Sequence[Example], budget: int) -> list[Batch]:
-        return list(pack(rng, self._head(found[0].tools), self._rows(found), budget))
+    def _documents(
+        self, rng: random.Random, found: Sequence[Example], budget: int, others: Sequence[Example] = ()
+    ) -> list[Batch]:
+        """Conversations with all built-in tools, beside which the tools of one of the `others` may be offered."""
+        beside = rng.choice(others).tools if others else ()
+        return list(pack(rng, self._head((*found[0].tools, *beside)), self._rows(found), budget))
 
     def _subsets(self, rng: random.Random, found: Sequence[Example], budget: int) -> Iterator[Batch]:
         """Each batch offers a few tools in random order; conversations that need others stay out."""
@@ -130,6 +142,12 @@ class Materials:
             given = segment_length(sequence) + 1
             rows.append(Row(sequence, [-1] * given + [_CALLER] * (_COPY_LENGTH - given), "copying"))
         return stack((), rows)
+
+
+def _some(rng: random.Random, tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
+    """Some of the tools, in their order."""
+    chosen = sorted(rng.sample(range(len(tools)), rng.randint(1, len(tools))))
+    return tuple(tools[index] for index in chosen)
 
 
 def open_materials(recipe: Recipe, folder: Path) -> Materials:

@@ -81,7 +81,8 @@ class Recipe(_Part):
     """Everything that a trio follows from.
 
     dialect: the format. shard: examples made at a time. longest: tokens of the longest row; longer ones are left out.
-    probe: held-out examples of each source that a model is measured with.
+    probe: held-out examples of each source that a model is measured with. start: a trio, by its name or folder, whose
+    tokenizer and weights the run goes on from; none begins with random weights.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Recipe(_Part):
     shard: int = 800
     longest: int = 900
     probe: int = 240
+    start: str | None = None
     tokenizer: TokenizerRecipe = TokenizerRecipe()
     model: ModelRecipe = ModelRecipe()
     stage1: StageRecipe

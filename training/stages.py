@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..convert.trio import Trio, find_trio
 from ..runtime.dialects import load_dialect
 from ..runtime.history import ROLES, Role
 from .checkpoint import Progress, load_checkpoint, read_progress
@@ -16,6 +17,7 @@ from .model import build_model
 from .probe import Marks, Scores, score, shown
 from .recipe import Recipe, StageRecipe
 from .sources import examples
+from .start import put_weights, tokenizer_of
 from .tokenizer import END, PAD, control_id, load_tokenizer, save_tokenizer, train_tokenizer
 from .trainer import train
 from .trajectory import documents, pieces
@@ -45,9 +47,17 @@ class Run:
         """Learns the tokenizer, unless the folder has one."""
         if (self.tokenizer / "tokenizer.json").exists():
             return
+        if self.recipe.start:
+            save_tokenizer(tokenizer_of(self._earlier()), self.tokenizer)
+            return
         form = load_dialect(self.recipe.dialect).form
         learnt = train_tokenizer(self._texts(), self.recipe.tokenizer.vocabulary, form.control)
         save_tokenizer(learnt, self.tokenizer)
+
+    def _earlier(self) -> Trio:
+        """The trio that the run goes on from."""
+        assert self.recipe.start
+        return find_trio(self.recipe.start)
 
     def _texts(self) -> Iterator[str]:
         dialect, count = load_dialect(self.recipe.dialect), self.recipe.tokenizer.examples
@@ -83,8 +93,11 @@ class Run:
     def stage1(self, resume: bool) -> None:
         """One backbone that learns all roles."""
         measure = self.probe()
+        model = self.new_model()
+        if self.recipe.start:
+            put_weights(model, self._earlier())
         train(
-            self.new_model(),
+            model,
             self.recipe,
             self.recipe.stage1,
             self.folder / "stage1.pt",

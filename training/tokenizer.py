@@ -6,6 +6,7 @@ tokens after a space, a bracket or a quotation mark, and copying it from a reque
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PAD, END = "<|pad|>", "<|end|>"
+_CONTROL = re.compile(r"<\|\w+\|>")
 FRAMES = ('{"', '":"', '","', '"}', '":', ',"')
 _LETTERS_OR_FRAME = r'\{"|":"|","|"\}|":|,"|\p{L}+'
 
@@ -46,6 +48,24 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, control: Sequence[str
     missing = [frame for frame in FRAMES if tokenizer.token_to_id(frame) is None]
     if missing or tokenizer.get_vocab_size() != vocabulary:
         raise UsageError(f"the texts are too few to learn {vocabulary} tokens from: give more or ask for fewer")
+    return _as_used(tokenizer)
+
+
+def rebuild_tokenizer(tokens: Sequence[str], merges: Sequence[str]) -> Tokenizer:
+    """The tokenizer with these tokens, by id, and merges ("left right", best first), as GGUF files keep them."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+
+    pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
+    tokenizer = Tokenizer(models.BPE({token: index for index, token in enumerate(tokens)}, pairs))
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in tokens if _CONTROL.fullmatch(token)])
+    return _as_used(tokenizer)
+
+
+def _as_used(tokenizer: Tokenizer) -> Tokenizer:
+    """With the pre-tokenizer that llama.cpp knows as `smollm`; text that looks like a control token stays text."""
+    from tokenizers import pre_tokenizers
+
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )

@@ -32,6 +32,7 @@ class PlainView:
         match event:
             case ev.TurnStarted():
                 self._streamed = ""
+                _progress(line(event))
             case ev.AnswerDelta() if sys.stdout.isatty():
                 self._stream(event.text)
             case ev.TurnFinished():

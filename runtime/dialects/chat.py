@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from ...convert.template import render
 from ...errors import ModelFileError
 from ..engine.api import ChatTemplate, Prompt, Segment, merge
 
@@ -11,28 +14,29 @@ _PLACE = "\ue000"
 def wrap(prompt: Prompt, template: ChatTemplate) -> Prompt:
     """The prompt between what the template puts before and after a user message.
 
-    The template is foreign text: it is rendered in Jinja's immutable sandbox and sees a placeholder instead of the
+    The template is foreign text: `convert.template` renders it under limits, and it sees a placeholder instead of the
     prompt, so nothing in the prompt can act as template or control text. ModelFileError if it cannot be used.
     """
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = _refuse
-    try:
-        text = environment.from_string(template.source).render(
-            messages=[{"role": "user", "content": _PLACE}],
-            add_generation_prompt=True,
-            bos_token="",
-            eos_token=template.eos,
-        )
-    except (TemplateError, TypeError, ValueError) as error:
-        raise ModelFileError(f"the model's chat template cannot be rendered: {error}; use another dialect") from error
-    before, found, after = text.partition(_PLACE)
-    if not found:
-        raise ModelFileError("the model's chat template drops the user's message; use another dialect")
+    before, after = _around(template)
     return merge([Segment(before, control=True), *prompt, Segment(after, control=True)])
 
 
-def _refuse(message: str) -> None:
-    raise ValueError(message)
+@cache
+def _around(template: ChatTemplate) -> tuple[str, str]:
+    """What stands before and after a user message."""
+    try:
+        text = render(
+            template.source,
+            {
+                "messages": [{"role": "user", "content": _PLACE}],
+                "add_generation_prompt": True,
+                "bos_token": "",
+                "eos_token": template.eos,
+            },
+        )
+    except ModelFileError as error:
+        raise ModelFileError(f"{error}; use another dialect") from error
+    before, found, after = text.partition(_PLACE)
+    if not found:
+        raise ModelFileError("the model's chat template drops the user's message; use another dialect")
+    return before, after

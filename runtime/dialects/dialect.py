@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from ...errors import ConfigError
 from ...tools.spec import ToolSpec
 from ..engine.api import Prompt, Segment, merge
-from ..history import Answer, Call, Decision, Entry, Plan, Result, Role, User
+from ..history import Answer, Call, Decision, Entry, Plan, Quote, Result, Role, User
+from ..quotes import quoted
 from .documents import DOCUMENTS
 from .format import Format
 from .template import Template
 
 CUT = " ...[cut]"
+READ_ON = ' ...[cut: read_result {{"number":{number},"start":{start}}} reads on]'
 
 _ENTRY_VALUES = {
     "user": frozenset({"text"}),
@@ -52,20 +54,31 @@ class Dialect:
     def _template(self, text: str, kind: str) -> Template:
         return Template(text, self.form.control, _ENTRY_VALUES[kind])
 
-    def prompt(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
-        """What `role` reads: head with the tool documents, the history, the role's tail."""
-        return merge([*self.head(role, tools), *self.body(role, history), *self.tail(role, tools, history)])
+    def prompt(
+        self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry], more: Sequence[ToolSpec] = ()
+    ) -> Prompt:
+        """What `role` reads: head with the tool documents, the history, the role's tail.
+
+        more: tools that need no document, since the history says how to call them.
+        """
+        tail = self.tail(role, (*tools, *more), history)
+        return merge([*self.head(role, tools), *self.body(role, history), *tail])
 
     def head(self, role: Role, tools: Sequence[ToolSpec]) -> Prompt:
         """What stands before the history; the same for every step of a turn."""
-        documents = DOCUMENTS[self.form.documents](tools)
+        documents = DOCUMENTS[self.form.documents](tools, self.form.known)
         return self._heads[role].render({"documents": documents, "thought": "", "tool_names": ""})
 
     def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
         """The history; for caller and summarizer its last plan is the one that handed over to them."""
+        return merge([segment for piece in self.pieces(role, history) for segment in piece])
+
+    def pieces(self, role: Role, history: Sequence[Entry]) -> list[Prompt]:
+        """The body entry by entry."""
+        history = quoted(history) if self.form.quote else history
         hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
         last = len(history) - 1 if hands_over else -1
-        return merge([s for i, entry in enumerate(history) for s in self.entry(entry, last=i == last)])
+        return [self.entry(entry, last=i == last) for i, entry in enumerate(history)]
 
     def tail(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Prompt:
         """What stands after the history."""
@@ -86,8 +99,8 @@ class Dialect:
                 return self._entries["call"].render({"tool": tool, "arguments": arguments})
             case Result():
                 return self._entries["result"].render({"text": self.shown(entry)})
-            case Answer(text):
-                return self._entries["answer"].render({"text": text})
+            case Answer():
+                return self._entries["answer"].render({"text": self._answer(entry)})
 
     def target(self, entry: Entry) -> Prompt:
         """What a role writes to bring about `entry`; empty for what users and tools say."""
@@ -98,16 +111,40 @@ class Dialect:
                 return merge([Segment(rationale), *mark])
             case Call(tool, arguments):
                 return (Segment(f"{form.call.before}{tool}{form.call.between}{arguments}"),)
-            case Answer(text):
+            case Answer():
                 end = Template(form.answer_end, form.control, frozenset()).render({})
-                return merge([Segment(text), *end])
+                return merge([*self._answer(entry), *end])
             case _:
                 return ()
 
+    def _answer(self, answer: Answer) -> Prompt:
+        """An answer as the summarizer wrote it, its quotations as marks."""
+        mark = self.form.quote
+        if mark is None or not answer.parts:
+            return (Segment(answer.text),)
+        pieces: list[Segment] = []
+        for part in answer.parts:
+            pieces += (
+                [Segment(mark, control=True), Segment(str(part.call))] if isinstance(part, Quote) else [Segment(part)]
+            )
+        return merge(pieces)
+
     def shown(self, result: Result) -> str:
-        """What a model sees of a result: all of it, or its beginning with the cut marked."""
-        limit = self.form.result_characters
-        return result.text if len(result.text) <= limit else result.text[:limit] + CUT
+        """What a model sees of a result: all of it, or its beginning with the cut marked, and how to read on."""
+        if not self.cuts(result):
+            return result.text
+        limit = self._limit(result)
+        start = max(0, limit - (len(result.text) - len(result.content)))
+        mark = READ_ON.format(number=result.number, start=start) if result.number else CUT
+        return result.text[:limit] + mark
+
+    def cuts(self, result: Result) -> bool:
+        """Whether a model sees only the beginning of a result."""
+        return len(result.text) > self._limit(result)
+
+    def _limit(self, result: Result) -> int:
+        most = self.form.result_characters
+        return most if result.shown is None else min(result.shown, most)
 
     def read_plan(self, text: str, allowed: Collection[Decision]) -> Plan:
         """Rationale and decision of a planner's output, cut at the first mark of an `allowed` decision.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,9 +27,20 @@ def _short_type(schema: Mapping[str, Any]) -> str:
     return "|".join(_SHORT_TYPES.get(name, name) for name in kinds)
 
 
-def signature(tools: Sequence[ToolSpec]) -> str:
-    """One line a tool: `name(parameter:type meaning, optional?:type meaning) description`."""
-    return "".join(f"{_signature(tool)}\n" for tool in tools)
+def signature(tools: Sequence[ToolSpec], known: Mapping[str, str]) -> str:
+    """One line a tool: `name(parameter:type meaning, optional?:type meaning) description`, or `name` if it is known."""
+    lines = ((tool.name, _signature(tool)) for tool in tools)
+    return "".join(f"{name if known.get(name) == digest(line) else line}\n" for name, line in lines)
+
+
+def digest(document: str) -> str:
+    """What tells one document of a tool from another: the start of its SHA-256."""
+    return hashlib.sha256(document.encode()).hexdigest()[:8]
+
+
+def digests(tools: Sequence[ToolSpec]) -> dict[str, str]:
+    """What a dialect's table `known` says of these tools."""
+    return {tool.name: digest(_signature(tool)) for tool in tools}
 
 
 def _signature(tool: ToolSpec) -> str:
@@ -41,7 +53,7 @@ def _signature(tool: ToolSpec) -> str:
     return f"{tool.name}({', '.join(parameters)}) {' '.join(tool.description.split())}"
 
 
-def toolbench(tools: Sequence[ToolSpec]) -> str:
+def toolbench(tools: Sequence[ToolSpec], _: Mapping[str, str]) -> str:
     """One line a tool, as in the paper's data: JSON with the keys Name, function and input."""
     return "".join(f"{json.dumps(_toolbench(tool))}\n" for tool in tools)
 
@@ -54,7 +66,7 @@ def _toolbench(tool: ToolSpec) -> dict[str, Any]:
     return {"Name": tool.name, "function": tool.description, "input": inputs}
 
 
-def json_lines(tools: Sequence[ToolSpec]) -> str:
+def json_lines(tools: Sequence[ToolSpec], _: Mapping[str, str]) -> str:
     """One line a tool: JSON with the keys name, description and parameters (JSON Schema)."""
     return "".join(
         json.dumps(
@@ -65,7 +77,7 @@ def json_lines(tools: Sequence[ToolSpec]) -> str:
     )
 
 
-DOCUMENTS: Mapping[str, Callable[[Sequence[ToolSpec]], str]] = {
+DOCUMENTS: Mapping[str, Callable[[Sequence[ToolSpec], Mapping[str, str]], str]] = {
     "signature": signature,
     "toolbench": toolbench,
     "json": json_lines,

@@ -45,7 +45,9 @@ class Format(_Part):
     unmarked: decision of a planner that ends without one. answer_end: what a summarizer's answer ends with.
     strict_json: arguments without spaces between tokens. chat_template: wrap prompts as a user message of the model's
     own template. rationale_characters: most that a planner may write before it must decide. result_characters: most
-    that a model is shown of a result.
+    that a model is shown of a result. quote: control token that stands, with a digit after it, for the result of the
+    call of that number in an answer. known: digests, by tool name, of the documents that the models know by heart; such
+    a tool is described by its name alone.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Format(_Part):
     chat_template: bool = False
     rationale_characters: int
     result_characters: int = 2000
+    quote: str | None = None
+    known: dict[str, str] = {}
     entries: Entries
     call: CallForm
     roles: dict[Role, RoleForm]

@@ -27,9 +27,13 @@ class Template:
                 raise ValueError(f"placeholder {{{name}}} is not one of {', '.join(sorted(allowed))}")
             self._pieces.append(name)
 
-    def render(self, values: Mapping[str, str]) -> Prompt:
-        """The segments with the values filled in; KeyError for a missing value."""
-        return merge([Segment(values[piece]) if isinstance(piece, str) else piece for piece in self._pieces])
+    def render(self, values: Mapping[str, str | Prompt]) -> Prompt:
+        """The segments with the values filled in, text as plain text; KeyError for a missing value."""
+        filled: list[Segment] = []
+        for piece in self._pieces:
+            value = values[piece] if isinstance(piece, str) else (piece,)
+            filled += (Segment(value),) if isinstance(value, str) else value
+        return merge(filled)
 
 
 def _split(literal: str, control: Sequence[str]) -> list[Segment]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from ..events import RoleUsage
 from ..history import Role
@@ -23,12 +23,28 @@ Reason: TypeAlias = Literal["stop", "grammar", "length", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
+class Structure:
+    """What a grammar allows, said as JSON for servers that know schemas and no grammars.
+
+    schema: JSON Schema of the value. hint: the sentence that asks a model for it. text: the output, as the grammar has
+    it, of a value so far; False as the second argument says that more may come, and what is given then stays its
+    beginning.
+    """
+
+    schema: Mapping[str, Any]
+    hint: str
+    text: Callable[[Any, bool], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One generation.
 
     grammar: a Lark grammar for llguidance that the output must match; `<|name|>` in it is a control token. None for
     free text, which ends at an end-of-generation token or at a string of `stop` (not part of the output).
+    structure: the same as JSON, for engines that cannot pass on a grammar.
     max_tokens: upper bound on generated tokens. temperature: 0 is greedy; `seed` counts above 0 only.
+    pinned: what prompts of this kind begin with, so that an engine may keep its evaluation for the next start.
     """
 
     role: Role
@@ -38,6 +54,8 @@ class Request:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    structure: Structure | None = None
+    pinned: Prompt = ()
 
     def __post_init__(self) -> None:
         if self.grammar is not None and self.stop:

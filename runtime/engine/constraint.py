@@ -66,6 +66,10 @@ class Constraint:
         """Quick test; false for an end token, whose standing only the mask tells."""
         return token not in self._vocabulary.ends and self._matcher.validate_tokens([token]) == 1
 
+    def valid(self, tokens: list[int]) -> int:
+        """How many of the tokens may come next, one after the other."""
+        return int(self._matcher.validate_tokens(tokens)) if tokens else 0
+
     def mask(self) -> Mask:
         """True for every token that may come next; raises EngineError where there is none."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)

@@ -1,7 +1,8 @@
-"""One generation: prompt in, text out, the grammar kept, forced text never sampled."""
+"""One generation: prompt in, text out, the grammar kept, forced text never sampled, likely text guessed ahead."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -9,23 +10,28 @@ from typing import Literal, TypeAlias
 from ...errors import ContextFullError, EngineError
 from .cancel import CancelFlag, Cancelled
 from .constraint import Constraint
+from .drafts import Lookup
 from .lane import Lane
+from .offload.shape import OUTPUTS
 from .sampling import Sampler
 from .text import TextStream
 
 Reason: TypeAlias = Literal["stop", "grammar", "length", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """How a generation ended; counts are tokens."""
+    """How a generation ended; counts are tokens, named as in `RoleUsage`. prompt_seconds: to the first scores."""
 
-    text: str
-    reason: Reason
+    text: str = ""
+    reason: Reason = "cancelled"
     prompt: int = 0
     evaluated: int = 0
     generated: int = 0
     forced: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    prompt_seconds: float = 0.0
 
 
 class Generation:
@@ -51,10 +57,15 @@ class Generation:
         self._lane, self._constraint, self._sampler = lane, constraint, sampler
         self._max_tokens, self._stream, self._show = max_tokens, stream, show
         self._prompt = prompt
+        self._lookup = Lookup(prompt)
         self._waiting: list[int] = []
-        self._generated = self._forced = 0
+        self._guess: list[int] = []
+        self._run = 0
+        self._started = 0.0
+        self.outcome = Outcome(prompt=len(prompt))
 
     def run(self, flag: CancelFlag) -> Outcome:
+        self._started = time.perf_counter()
         self._waiting = self._lane.rewind(self._prompt)
         unseen = len(self._waiting)
         reason = self._force()
@@ -65,17 +76,43 @@ class Generation:
         except Cancelled:
             reason = "cancelled"
         self._emit(self._stream.finish())
-        evaluated = max(0, min(len(self._lane.cached), len(self._prompt)) - (len(self._prompt) - unseen))
-        return Outcome(self._stream.text, reason, len(self._prompt), evaluated, self._generated, self._forced)
+        kept = min(len(self._lane.cached), len(self._prompt))
+        self.outcome.evaluated = max(0, kept - (len(self._prompt) - unseen))
+        self.outcome.text, self.outcome.reason = self._stream.text, reason
+        return self.outcome
 
     def _step(self) -> Reason | None:
-        """Evaluate what waits, choose a token, then append what the grammar forces after it."""
+        """Evaluate what waits together with a guess at what follows, and write as far as the guess is right."""
         if len(self._waiting) > self._lane.room:
             return "length"
-        self._lane.evaluate(self._waiting)
+        draft = self._draft()
+        self._lane.evaluate([*self._waiting, *draft], 1 + len(draft))
+        self.outcome.prompt_seconds = self.outcome.prompt_seconds or time.perf_counter() - self._started
         self._waiting = []
-        token = self._sampler.choose(self._lane.logits(), self._constraint)
-        self._generated += 1
+        right = 0
+        reason = None
+        while reason is None and not self._waiting:
+            reason = self._next(right, len(draft))
+            right += self._confirm(draft[right:])
+        self._lane.trim(len(draft) - right)
+        self.outcome.drafted += len(draft)
+        self.outcome.accepted += right
+        return reason
+
+    def _draft(self) -> list[int]:
+        """The part of a guess that is worth evaluating; the whole guess is kept to learn from."""
+        most = min(OUTPUTS - 1, self._lane.room - len(self._waiting), self._max_tokens - self.outcome.generated)
+        guess, self._run = self._lookup.guess(most) if self._lane.costs.measured else ([], 0)
+        self._guess = guess if self._constraint is None else guess[: self._constraint.valid(guess)]
+        chances = self._lane.chances.of(self._run, len(self._guess))
+        return self._guess[: self._lane.costs.draft(len(self._waiting), chances)]
+
+    def _next(self, right: int, drafted: int) -> Reason | None:
+        """Choose the token after `right` tokens of the draft, and append what the grammar forces after it."""
+        token = self._sampler.choose(self._lane.logits(right - drafted - 1), self._constraint)
+        if right < len(self._guess):
+            self._lane.chances.learn(self._run + right, token == self._guess[right])
+        self.outcome.generated += 1
         if self._constraint is None:
             return self._write_free(token)
         if self._constraint.accept(token):
@@ -83,18 +120,28 @@ class Generation:
         self._write([token], control=True)
         return self._force()
 
+    def _confirm(self, draft: list[int]) -> int:
+        """Drop from what waits the tokens that the draft has evaluated already; how many."""
+        same = 0
+        for waiting, guessed in zip(self._waiting, draft, strict=False):
+            if waiting != guessed:
+                break
+            same += 1
+        del self._waiting[:same]
+        return same
+
     def _force(self) -> Reason | None:
         """Append the tokens that the grammar dictates; why the generation is over, if it is."""
         if self._constraint is not None:
-            forced = self._constraint.forced()[: self._max_tokens - self._generated]
+            forced = self._constraint.forced()[: self._max_tokens - self.outcome.generated]
             for token in forced:
                 self._constraint.accept(token)
-            self._generated += len(forced)
-            self._forced += len(forced)
+            self.outcome.generated += len(forced)
+            self.outcome.forced += len(forced)
             self._write(forced, control=True)
             if self._constraint.complete:
                 return "grammar"
-        return "length" if self._generated >= self._max_tokens else None
+        return "length" if self.outcome.generated >= self._max_tokens else None
 
     def _write_free(self, token: int) -> Reason | None:
         if token in self._lane.model.vocabulary.ends:
@@ -102,10 +149,11 @@ class Generation:
         self._write([token], control=False)
         if self._stream.stopped:
             return "stop"
-        return "length" if self._generated >= self._max_tokens else None
+        return "length" if self.outcome.generated >= self._max_tokens else None
 
     def _write(self, tokens: list[int], control: bool) -> None:
         self._waiting += tokens
+        self._lookup.extend(tokens)
         piece = self._lane.model.vocabulary.piece
         self._emit(self._stream.push(b"".join(piece(token, control) for token in tokens)))
 

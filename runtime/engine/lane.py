@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,40 +13,53 @@ import numpy.typing as npt
 
 from ...errors import EngineError
 from .cancel import CancelFlag, Cancelled
+from .costs import Costs
+from .drafts import Chances
 from .model import Model
+from .offload.shape import OUTPUTS, PIECE
+from .threads import Threads
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
 BATCH = 512
-"""Tokens evaluated at once."""
+"""Tokens handed over at once."""
 
 _ABORTED = 2
-_FLASH_ATTENTION_AUTO = -1
+_FLASH_ATTENTION_AUTO, _FLASH_ATTENTION_OFF = -1, 0
 
 
 class Lane:
     """One sequence of tokens and its KV cache.
 
-    context: tokens that fit, at most what the model was trained for.
+    context: tokens that fit, at most what the model was trained for. costs, chances: what decides on batches and
+    drafts. threads: the number of CPU threads, chosen anew as it runs if those given are tuned.
     """
 
-    def __init__(self, model: Model, adapter: Path | None, context: int, threads: int, flag: CancelFlag) -> None:
+    def __init__(
+        self, model: Model, adapter: Path | None, context: int, threads: int | Threads, flag: CancelFlag
+    ) -> None:
         self.model = model
+        self.adapter = adapter
         self.context = min(context, model.trained_context)
         self.cached: list[int] = []
+        self.costs = Costs()
+        self.chances = Chances()
+        self.threads = Threads(threads) if isinstance(threads, int) else Threads(threads.most, threads.tuned)
         self._flag = flag
-        self._pointer = self._create(threads)
+        self._pointer = self._create()
         self._memory = lib.llama_get_memory(self._pointer)
+        self._batch = _Batch(min(BATCH, self.context))
         if adapter is not None:
             self._adapt(adapter)
 
-    def _create(self, threads: int) -> Any:
+    def _create(self) -> Any:
         params = lib.llama_context_default_params()
         params.n_ctx = self.context
-        params.n_batch = params.n_ubatch = min(BATCH, self.context)
-        params.n_seq_max = params.n_outputs_max = 1
-        params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = _FLASH_ATTENTION_AUTO
+        params.n_batch = min(BATCH, self.context)
+        params.n_ubatch = min(PIECE, self.context)
+        params.n_seq_max = 1
+        params.n_outputs_max = OUTPUTS
+        params.flash_attn_type = _FLASH_ATTENTION_AUTO if lib.llama_supports_gpu_offload() else _FLASH_ATTENTION_OFF
         self.model.log.forget()
         pointer = lib.llama_init_from_model(self.model.pointer, params)
         if not pointer:
@@ -62,41 +76,127 @@ class Lane:
         if lib.llama_set_adapters_lora(self._pointer, adapters, 1, (ctypes.c_float * 1)(1.0)) != 0:
             raise EngineError(f"llama.cpp refused the adapter {path} for {self.model.path}.")
 
+    def close(self) -> None:
+        """Free the context."""
+        lib.llama_free(self._pointer)
+        lib.llama_batch_free(self._batch.pointer)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether single tokens can be taken back: a recurrent state can only be begun anew."""
+        pointer = self.model.pointer
+        return not (lib.llama_model_is_recurrent(pointer) or lib.llama_model_is_hybrid(pointer))
+
     @property
     def room(self) -> int:
         """Tokens that can still be evaluated."""
         return self.context - len(self.cached)
 
+    def shared(self, prompt: list[int]) -> int:
+        """How many tokens the cache shares with a prompt from its beginning."""
+        for count, (old, new) in enumerate(zip(self.cached, prompt, strict=False)):
+            if old != new:
+                return count
+        return min(len(self.cached), len(prompt))
+
     def rewind(self, prompt: list[int]) -> list[int]:
         """Roll the cache back to what it shares with the prompt; the tokens left to evaluate, at least the last one."""
-        shared = 0
-        for old, new in zip(self.cached, prompt[:-1], strict=False):
-            if old != new:
-                break
-            shared += 1
-        if not lib.llama_memory_seq_rm(self._memory, 0, shared, -1):
+        shared = self.shared(prompt[:-1])
+        self._keep(shared)
+        return prompt[len(self.cached) :]
+
+    def trim(self, count: int) -> None:
+        """Take the last `count` tokens back."""
+        if count:
+            self._keep(len(self.cached) - count)
+
+    def _keep(self, size: int) -> None:
+        if not lib.llama_memory_seq_rm(self._memory, 0, size, -1):
             lib.llama_memory_clear(self._memory, False)
-            shared = 0
-        del self.cached[shared:]
-        return prompt[shared:]
+            size = 0
+        del self.cached[size:]
 
-    def evaluate(self, tokens: list[int]) -> None:
-        """Append tokens, logits for the last only. Raises Cancelled when the flag is raised meanwhile."""
-        for start in range(0, len(tokens), BATCH):
+    def evaluate(self, tokens: list[int], rows: int = 1) -> None:
+        """Append tokens, with the scores of the last `rows`. Raises Cancelled when the flag is raised meanwhile."""
+        start = 0
+        for size in self._batches(len(tokens), rows):
             self._flag.check()
-            self._decode(tokens[start : start + BATCH])
+            end = start + size
+            self._decode(tokens[start:end], rows if end == len(tokens) else 0)
+            start = end
 
-    def _decode(self, tokens: list[int]) -> None:
-        array = (lib.llama_token * len(tokens))(*tokens)
-        status = lib.llama_decode(self._pointer, lib.llama_batch_get_one(array, len(tokens)))
+    def _batches(self, size: int, rows: int) -> tuple[int, ...]:
+        if size == 0:
+            return ()
+        if size <= self._batch.size:
+            return self.costs.split(size, rows)
+        whole = (size - rows) // self._batch.size
+        return (*[self._batch.size] * whole, size - whole * self._batch.size)
+
+    def _decode(self, tokens: list[int], rows: int) -> None:
+        self._batch.fill(tokens, len(self.cached), rows)
+        lib.llama_set_n_threads(self._pointer, self.threads.single.count, self.threads.batch.count)
+        started = time.perf_counter()
+        status = lib.llama_decode(self._pointer, self._batch.pointer)
         if status == 0:
+            self.threads.ran(len(tokens), time.perf_counter() - started)
             self.cached += tokens
             return
-        lib.llama_memory_seq_rm(self._memory, 0, len(self.cached), -1)
+        self._keep(len(self.cached))
         if status == _ABORTED:
             raise Cancelled
         raise EngineError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")
 
-    def logits(self) -> Logits:
-        """A view of the last token's logits, valid until the next evaluation."""
-        return np.ctypeslib.as_array(lib.llama_get_logits_ith(self._pointer, -1), (self.model.vocabulary.size,))
+    def logits(self, row: int = -1) -> Logits:
+        """A view of a token's scores, valid until the next evaluation; -1 is the last token, -2 the one before."""
+        return np.ctypeslib.as_array(lib.llama_get_logits_ith(self._pointer, row), (self.model.vocabulary.size,))
+
+    def time(self, size: int, rows: int) -> float:
+        """Seconds that a batch of any tokens takes; the cache is left as it was. Raises Cancelled, EngineError."""
+        kept = len(self.cached)
+        started = time.perf_counter()
+        try:
+            self._decode(list(range(size)), rows)
+            return time.perf_counter() - started
+        finally:
+            self.trim(len(self.cached) - kept)
+
+    def state(self) -> bytes:
+        """The KV cache as bytes."""
+        size = lib.llama_state_seq_get_size(self._pointer, 0)
+        buffer = (ctypes.c_uint8 * size)()
+        return bytes(memoryview(buffer)[: lib.llama_state_seq_get_data(self._pointer, buffer, size, 0)])
+
+    def restore(self, tokens: list[int], state: memoryview) -> bool:
+        """Put a KV cache of tokens back; whether llama.cpp took it. The bytes must be what `state` once gave."""
+        self._keep(0)
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        if lib.llama_state_seq_set_data(self._pointer, buffer, len(state), 0) != len(state):
+            self._keep(0)
+            return False
+        self.cached = list(tokens)
+        return True
+
+
+class _Batch:
+    """llama.cpp's batch for one sequence, made once and filled for each evaluation."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.pointer = lib.llama_batch_init(size, 0, 1)
+        self._tokens = np.ctypeslib.as_array(self.pointer.token, (size,))
+        self._places = np.ctypeslib.as_array(self.pointer.pos, (size,))
+        self._scored = np.ctypeslib.as_array(self.pointer.logits, (size,))
+        for index in range(size):
+            self.pointer.n_seq_id[index] = 1
+            self.pointer.seq_id[index][0] = 0
+
+    def fill(self, tokens: list[int], start: int, rows: int) -> None:
+        """Tokens at the positions from `start`, the scores of the last `rows` wanted."""
+        if rows > OUTPUTS:
+            raise ValueError(f"{rows} rows of scores, {OUTPUTS} are possible")
+        count = self.pointer.n_tokens = len(tokens)
+        self._tokens[:count] = tokens
+        self._places[:count] = np.arange(start, start + count)
+        self._scored[: count - rows] = 0
+        self._scored[count - rows : count] = 1

@@ -1,11 +1,12 @@
-"""The llama.cpp library itself: quiet start, its last complaints, the devices it can use."""
+"""The llama.cpp library itself: quiet start, its last complaints, the memory it takes, the devices it can use."""
 
 from __future__ import annotations
 
-import ctypes
 import os
+import re
 import sys
 from collections import deque
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,28 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
-_DEVICE_TYPES = {0: "cpu", 1: "gpu", 2: "integrated gpu", 3: "accelerator"}
+_BUFFER = re.compile(r"(\S+) +(model|KV|RS|compute|output|LoRA) buffer size = *([\d.]+) MiB")
+_SCRATCH = ("compute", "output")
 
-LAYERS_ALL = -1
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory that llama.cpp took: where, what for (`model`, `KV`, `compute`, `output`, `LoRA`), and its bytes."""
+
+    place: str
+    use: str
+    bytes: int
 
 
 class Log:
-    """Copies llama.cpp's warnings and errors to standard error and keeps the errors; the rest goes nowhere."""
+    """Copies llama.cpp's warnings and errors to standard error, keeps the errors, and collects the buffers it tells of.
+
+    llama.cpp has no other way in C to ask what it allocated where.
+    """
 
     def __init__(self) -> None:
         self._errors: deque[str] = deque(maxlen=20)
+        self._buffers: dict[tuple[str, str], Buffer] = {}
         self._level = 0
         self._callback = lib.llama_log_callback(self._receive)
 
@@ -36,7 +49,20 @@ class Log:
         """The first error since `forget`: later ones only say that something failed."""
         return self._errors[0] if self._errors else "no reason given"
 
+    def taken(self) -> tuple[Buffer, ...]:
+        """The buffers since this was last asked."""
+        found, self._buffers = tuple(self._buffers.values()), {}
+        return found
+
+    def _measured(self, place: str, use: str, size: int) -> None:
+        """Scratch buffers are told again when they are made anew; of weights and caches each piece is told once."""
+        old = self._buffers.get((place, use))
+        before = old.bytes if old and use not in _SCRATCH else 0
+        self._buffers[place, use] = Buffer(place, use, before + size)
+
     def _receive(self, level: int, text: bytes, _data: Any) -> None:
+        if found := _BUFFER.search(text.decode("utf-8", "replace")):
+            self._measured(found[1], found[2], round(float(found[3]) * 2**20))
         self._level = self._level if level == _CONTINUED else level
         if self._level in (_WARNING, _ERROR) and (line := text.decode("utf-8", "replace").strip()):
             print(line, file=sys.stderr, flush=True)
@@ -50,15 +76,6 @@ def start() -> Log:
     log.install()
     lib.llama_backend_init()
     return log
-
-
-def layers_on_gpu(choice: int | str) -> int:
-    """llama.cpp's number for `auto`, `off` or a count: -1 is every layer."""
-    if choice == "off":
-        return 0
-    if choice == "auto":
-        return LAYERS_ALL if lib.llama_supports_gpu_offload() else 0
-    return int(choice)
 
 
 def repacking_is_safe() -> bool:
@@ -86,32 +103,3 @@ def versions() -> list[dict[str, Any]]:
         {"kind": "library", "name": name, "version": version(name)}
         for name in ("llama-cpp-python", "llguidance", "numpy")
     ]
-
-
-def devices() -> list[dict[str, Any]]:
-    """What llama.cpp can compute on; memory in bytes."""
-    registry, base = _ggml("ggml"), _ggml("ggml-base")
-    registry.ggml_backend_dev_count.restype = ctypes.c_size_t
-    registry.ggml_backend_dev_get.restype = ctypes.c_void_p
-    registry.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
-    return [_device(base, registry.ggml_backend_dev_get(index)) for index in range(registry.ggml_backend_dev_count())]
-
-
-def _device(base: ctypes.CDLL, device: int) -> dict[str, Any]:
-    handle = ctypes.c_void_p(device)
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    base.ggml_backend_dev_name.restype = base.ggml_backend_dev_description.restype = ctypes.c_char_p
-    base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
-    return {
-        "kind": "device",
-        "name": base.ggml_backend_dev_name(handle).decode("utf-8", "replace"),
-        "description": base.ggml_backend_dev_description(handle).decode("utf-8", "replace"),
-        "type": _DEVICE_TYPES.get(base.ggml_backend_dev_type(handle), "unknown"),
-        "free": free.value,
-        "total": total.value,
-    }
-
-
-def _ggml(name: str) -> ctypes.CDLL:
-    suffix = ".dylib" if sys.platform == "darwin" else ".so"
-    return ctypes.CDLL(str(Path(lib.__file__).parent / "lib" / f"lib{name}{suffix}"))

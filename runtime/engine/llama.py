@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from .api import ChatTemplate, Delta, Finished, Prompt, Request
 from .process import EngineProcess, Message
 
 _PATIENCE = 1.0
+_GRACE = 0.03
 _HEADER_BYTES = 24
 
 
@@ -37,12 +39,30 @@ class RoleModel:
 class EngineSettings:
     """How models are computed.
 
-    gpu_layers: `auto` puts every layer on a GPU if llama.cpp was built for one, `off` none, a number that many.
-    threads: CPU threads; None for the number of physical cores.
+    gpu_layers: `auto` puts as many layers on GPUs as a plan for all roles finds room for, `off` none, a number that
+    many of each model, whether they fit or not. What does not fit after all is loaded with fewer.
+    threads: CPU threads; None for as many of the physical cores as are fastest.
+    cache: folder for evaluated beginnings of prompts, of at most `cache_bytes`, and for measured costs; None keeps
+    nothing.
     """
 
     gpu_layers: int | Literal["auto", "off"] = "auto"
     threads: int | None = None
+    cache: Path | None = None
+    cache_bytes: int = 2**30
+
+
+@dataclass(slots=True)
+class _Running:
+    """A generation, and when it was cancelled (0: it was not)."""
+
+    process: EngineProcess
+    number: int
+    cancelled: float = 0.0
+
+    def given_up(self) -> bool:
+        """Whether the process was given time enough to end a cancelled generation: what it does cannot be stopped."""
+        return self.cancelled > 0 and time.monotonic() - self.cancelled > _GRACE
 
 
 class LlamaEngine:
@@ -59,23 +79,38 @@ class LlamaEngine:
         self._config = _config(roles, settings or EngineSettings())
         self._contexts: dict[Role, int] = {}
         self._turn = threading.Lock()
-        self._running: tuple[EngineProcess, int] | None = None
+        self._running: _Running | None = None
         self._closed = False
         self._process = EngineProcess(self._config)
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
-        fields = asdict(request) | {"prompt": _plain(request.prompt)}
+        fields = {
+            "role": request.role,
+            "prompt": _plain(request.prompt),
+            "pinned": _plain(request.pinned),
+            "grammar": request.grammar,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "seed": request.seed,
+            "stop": request.stop,
+        }
+        started = time.monotonic()
+        shown = ""
         with self._exchange() as process:
             number = process.ask("generate", **fields)
-            self._running = (process, number)
+            self._running = running = _Running(process, number)
             try:
-                while "delta" in (answer := process.receive(number)):
+                while (answer := process.receive(number, running.given_up)) and "delta" in answer:
+                    shown += answer["delta"]
                     yield Delta(answer["delta"])
             except BaseException:
                 self.cancel()
                 raise
             finally:
                 self._running = None
+        if answer is None:
+            yield Finished(shown, "cancelled", RoleUsage(seconds=time.monotonic() - started))
+            return
         result = _result(answer)
         yield Finished(result.pop("text"), result.pop("reason"), RoleUsage(**result))
 
@@ -96,10 +131,19 @@ class LlamaEngine:
         facts: list[dict[str, Any]] = self._ask("describe")
         return facts
 
+    def memory(self) -> list[dict[str, Any]]:
+        """Where every model was placed and what it takes, each with a `kind`.
+
+        `plan` has a `text`; `memory` the `buffers` (place, use, bytes) `of` a file or role; `process` the `bytes` of
+        the engine process that no other process shares, or its part of those (proportional set size).
+        """
+        with self._exchange() as process:
+            return [*self._answer(process, "memory"), {"kind": "process", "bytes": process.memory()}]
+
     def cancel(self) -> None:
         if running := self._running:
-            process, number = running
-            process.send({"do": "cancel", "id": number})
+            running.cancelled = running.cancelled or time.monotonic()
+            running.process.send({"do": "cancel", "id": running.number})
 
     def close(self) -> None:
         self._closed = True
@@ -115,7 +159,12 @@ class LlamaEngine:
 
     def _ask(self, action: str, **fields: Any) -> Any:
         with self._exchange() as process:
-            return _result(process.receive(process.ask(action, **fields)))
+            return self._answer(process, action, **fields)
+
+    def _answer(self, process: EngineProcess, action: str, **fields: Any) -> Any:
+        answer = process.receive(process.ask(action, **fields))
+        assert answer is not None, "only a generation is given up"
+        return _result(answer)
 
     @contextlib.contextmanager
     def _exchange(self) -> Iterator[EngineProcess]:
@@ -142,7 +191,8 @@ def _config(roles: Mapping[Role, RoleModel], settings: EngineSettings) -> Messag
         }
         for role, model in roles.items()
     }
-    return {"roles": bound, **asdict(settings)}
+    cache = None if settings.cache is None else str(settings.cache.resolve())
+    return {"roles": bound, **asdict(settings), "cache": cache}
 
 
 def _plain(prompt: Prompt) -> list[tuple[str, bool]]:

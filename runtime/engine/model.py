@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import ctypes
 import os
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
-from ...convert.gguf_check import check_gguf
+from ...convert.seal import check_stored
 from ...errors import ModelFileError
 from .cancel import CancelFlag
 from .constraint import Grammars
+from .identity import identity
 from .library import Log, repacking_is_safe
 from .vocabulary import Vocabulary
 
 
-class Model:
-    """One loaded GGUF file. Loading stops when the flag is raised."""
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """Where layers go: ggml's devices with how many of the last layers each takes, in order."""
 
-    def __init__(self, path: Path, gpu_layers: int, flag: CancelFlag, log: Log) -> None:
+    devices: tuple[int, ...] = ()
+    layers: tuple[int, ...] = ()
+
+
+class Model:
+    """One loaded GGUF file, which must have passed `check_gguf`. Loading stops when the flag is raised."""
+
+    def __init__(self, path: Path, offload: Offload, flag: CancelFlag, log: Log) -> None:
         self.path = path
         self.log = log
         self._adapters: dict[Path, Any] = {}
-        check_gguf(path)
+        check_stored(path)
+        self.identity = identity(path)
         keep_going = lib.llama_progress_callback(lambda _progress, _data: not flag)
         log.forget()
         params = lib.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
+        devices = (ctypes.c_void_p * (len(offload.devices) + 1))(*offload.devices)
+        split = (ctypes.c_float * lib.llama_max_devices())(*offload.layers)
+        params.devices = ctypes.cast(devices, ctypes.c_void_p)
+        params.n_gpu_layers = sum(offload.layers)
+        params.tensor_split = split
         params.use_extra_bufts = repacking_is_safe()
         params.progress_callback = keep_going
         self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
@@ -49,7 +64,7 @@ class Model:
     def adapter(self, path: Path) -> Any:
         """The LoRA adapter of a file, loaded once."""
         if path not in self._adapters:
-            check_gguf(path, "adapter")
+            check_stored(path)
             self.log.forget()
             pointer = lib.llama_adapter_lora_init(self.pointer, os.fsencode(path))
             if not pointer:
@@ -58,6 +73,10 @@ class Model:
                 )
             self._adapters[path] = pointer
         return self._adapters[path]
+
+    def close(self) -> None:
+        """Free the weights and adapters; no lane may be left."""
+        lib.llama_model_free(self.pointer)
 
     def chat_template(self) -> dict[str, str] | None:
         source = lib.llama_model_chat_template(self.pointer, None)

@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ...errors import EngineError
+from ...errors import EngineError, UmiError
 from . import library
 from .cancel import CancelFlag
 from .constraint import Grammars
+from .devices import devices, machine, offloading
 from .lane import Lane
-from .library import Log
-from .model import Model
+from .library import Buffer, Log
+from .model import Model, Offload
+from .offload.needs import Binding as Binding
+from .offload.needs import read_needs
+from .offload.plan import Placement, fewer, plan
+from .threads import Threads
 
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What one role runs on; `context` in tokens."""
-
-    path: Path
-    adapter: Path | None
-    context: int
+Made = TypeVar("Made")
 
 
 class Pool:
-    """Models by file and lanes by role."""
+    """Models by file and lanes by role, placed by one plan for all of them."""
 
     def __init__(
         self, bindings: dict[str, Binding], gpu_layers: int | str, threads: int | None, flag: CancelFlag, log: Log
     ) -> None:
         self.bindings = bindings
-        self._gpu_layers = library.layers_on_gpu(gpu_layers)
-        self._threads = threads or library.default_threads()
+        self._gpu_layers = gpu_layers
+        self._threads = Threads(threads or library.default_threads(), tuned=threads is None)
         self._flag, self._log = flag, log
         self._models: dict[Path, Model] = {}
         self._lanes: dict[str, Lane] = {}
+        self._buffers: dict[Path | str, tuple[Buffer, ...]] = {}
+        self._notes: list[str] = []
 
     def model(self, role: str) -> Model:
         path = self._bound(role).path
         if path not in self._models:
-            self._models[path] = Model(path, self._gpu_layers, self._flag, self._log)
+            self._models[path] = self._placed(path, lambda: self._load(path))
         return self._models[path]
 
     def grammars(self, role: str) -> Grammars:
@@ -48,20 +50,92 @@ class Pool:
 
     def lane(self, role: str) -> Lane:
         if role not in self._lanes:
-            model, bound = self.model(role), self._bound(role)
-            self._lanes[role] = Lane(model, bound.adapter, bound.context, self._threads, self._flag)
+            self._lanes[role] = self._placed(self._bound(role).path, lambda: self._open(role))
         return self._lanes[role]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Every model file with the roles that use it, layers on the GPU (-1: all) and threads."""
-        roles: dict[Path, list[str]] = {}
+    @cached_property
+    def _placements(self) -> dict[Path, Placement]:
+        """Where each model goes. Raises ModelFileError for a damaged file and EngineError for too little memory."""
+        found = plan(read_needs(self.bindings), machine(), self._gpu_layers)
+        if shortage := found.shortage():
+            raise EngineError(f"There is too little memory: {shortage}.")
+        return {placement.need.path: placement for placement in found.placements}
+
+    def _placed(self, path: Path, make: Callable[[], Made]) -> Made:
+        """Make something of a model; while that fails, with fewer of its layers on devices, down to none."""
+        while True:
+            placement = self._placements[path]
+            try:
+                return make()
+            except UmiError as error:
+                if not placement.layers:
+                    raise
+                self._flag.check()
+                self._step_down(placement, str(error))
+
+    def _step_down(self, placement: Placement, why: str) -> None:
+        path, less = placement.need.path, fewer(placement)
+        self._unload(path)
+        self._placements[path] = less
+        self._notes.append(f"{path.name}: {placement.layers} layers on devices failed, {less.layers} are tried ({why})")
+
+    def _unload(self, path: Path) -> None:
+        """Free a model with its lanes, so that it can be loaded in another way."""
         for role, bound in self.bindings.items():
-            roles.setdefault(bound.path, []).append(role)
-        shared = {"gpu_layers": self._gpu_layers, "threads": self._threads}
-        return [self.model(names[0]).describe() | {"roles": names} | shared for names in roles.values()]
+            if bound.path == path and role in self._lanes:
+                self._lanes.pop(role).close()
+        if path in self._models:
+            self._models.pop(path).close()
+
+    def _load(self, path: Path) -> Model:
+        self._log.taken()
+        model = Model(path, self._offload(self._placements[path]), self._flag, self._log)
+        self._buffers[path] = self._log.taken()
+        return model
+
+    def _open(self, role: str) -> Lane:
+        model, bound = self.model(role), self._bound(role)
+        self._log.taken()
+        lane = Lane(model, bound.adapter, bound.context, self._threads, self._flag)
+        self._buffers[role] = self._log.taken()
+        return lane
+
+    def _offload(self, placement: Placement) -> Offload:
+        pointers = {device.name: device.pointer for device in offloading()}
+        parts = [part for part in placement.devices if part.name in pointers]
+        return Offload(tuple(pointers[part.name] for part in parts), tuple(part.layers for part in parts))
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Versions, devices and every model file with its roles, layers on devices and threads."""
+        facts = library.versions() + [device.fact() for device in devices()]
+        for path, placement in self._placements.items():
+            roles = [lane.role for lane in placement.need.lanes]
+            facts.append(
+                self.model(roles[0]).describe()
+                | {"roles": roles, "gpu_layers": self._placements[path].layers, "threads": self._threads.most}
+            )
+        return facts
+
+    def memory(self) -> list[dict[str, Any]]:
+        """For each model file: where it was placed, and the bytes that llama.cpp took for it and for each role."""
+        while missing := [role for role in self.bindings if role not in self._lanes]:
+            self.lane(missing[0])
+        facts: list[dict[str, Any]] = [{"kind": "plan", "text": note} for note in self._notes]
+        for path, placement in self._placements.items():
+            facts.append({"kind": "plan", "text": placement.text})
+            facts.append({"kind": "memory", "of": path.name, "buffers": _plain(self._buffers[path])})
+            facts += [
+                {"kind": "memory", "of": lane.role, "buffers": _plain(self._buffers[lane.role])}
+                for lane in placement.need.lanes
+            ]
+        return facts
 
     def _bound(self, role: str) -> Binding:
         try:
             return self.bindings[role]
         except KeyError:
             raise EngineError(f"No model file is bound to the {role}; add one to the trio.") from None
+
+
+def _plain(buffers: tuple[Buffer, ...]) -> list[dict[str, Any]]:
+    return [asdict(buffer) for buffer in buffers]

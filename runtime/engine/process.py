@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import IO, Any, TypeAlias
 
 from ...errors import EngineError
@@ -17,6 +19,7 @@ from ...errors import EngineError
 Message: TypeAlias = dict[str, Any]
 
 _PATIENCE = 2.0
+_GLANCE = 0.01
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GGML_NO_BACKTRACE": "1"}
 
 
@@ -48,6 +51,13 @@ class EngineProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def memory(self) -> int:
+        """Bytes of the child: its proportional set size where the system tells it, else its resident set."""
+        import psutil
+
+        facts = psutil.Process(self._process.pid).memory_full_info()
+        return int(getattr(facts, "pss", facts.rss))
+
     def ask(self, action: str, **fields: Any) -> int:
         """Send a request; its number, under which the answers come."""
         self._last_id += 1
@@ -61,17 +71,25 @@ class EngineProcess:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
-    def receive(self, number: int) -> Message:
-        """The next answer to a request, earlier ones' dropped. Raises EngineError if the child is dead."""
-        while True:
-            message: Message = json.loads(self._line())
+    def receive(self, number: int, given_up: Callable[[], bool] = lambda: False) -> Message | None:
+        """The next answer to a request, earlier ones' dropped; None once it is `given_up`, which is asked now and then.
+
+        Raises EngineError if the child is dead.
+        """
+        while (line := self._line(given_up)) is not None:
+            message: Message = json.loads(line)
             if message["id"] == number:
                 return message
+        return None
 
-    def _line(self) -> bytes:
+    def _line(self, given_up: Callable[[], bool]) -> bytes | None:
         assert self._process.stdout is not None
         while (end := self._received.find(b"\n")) < 0:
+            if given_up():
+                return None
             with contextlib.suppress(ValueError):  # closed meanwhile by another thread
+                if not select.select([self._process.stdout], [], [], _GLANCE)[0]:
+                    continue
                 self._received += (data := os.read(self._process.stdout.fileno(), 65536))
                 if data:
                     continue

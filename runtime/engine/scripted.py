@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
@@ -13,11 +12,9 @@ from ...errors import ContextFullError, EngineError
 from ..events import RoleUsage
 from ..history import Role
 from .api import ChatTemplate, Delta, Finished, Prompt, Reason, Request
+from .rehearsal import WORD, Unfit, rehearse
 
 Outputs: TypeAlias = Mapping[Role, Sequence[str]] | Callable[[Request], str]
-
-_CONTROL = re.compile(r"<\|\w+\|>")
-_WORD = re.compile(r"<\|\w+\|>|\s*[^\s<]+|\s+|<")
 
 
 class ScriptedEngine:
@@ -55,7 +52,7 @@ class ScriptedEngine:
         yield Finished("".join(said), reason, usage)
 
     def count(self, role: Role, prompt: Prompt) -> int:
-        return sum(len(_WORD.findall(segment.text)) for segment in prompt)
+        return sum(len(WORD.findall(segment.text)) for segment in prompt)
 
     def context(self, role: Role) -> int:
         return self._context
@@ -85,59 +82,14 @@ def _performance(text: str, request: Request) -> tuple[list[str], Reason]:
     """The words of an output as far as the request lets them come, and why they end."""
     reason: Reason = "stop"
     if request.grammar is not None:
-        rehearse(text, request.grammar)
+        try:
+            rehearse(text, request.grammar)
+        except Unfit as error:
+            raise EngineError(f"The script {error}.") from None
         reason = "grammar"
     else:
         text = text[: min((at for at in map(text.find, request.stop) if at >= 0), default=len(text))]
-    words = _WORD.findall(text)
+    words = WORD.findall(text)
     if len(words) > request.max_tokens:
         return words[: request.max_tokens], "length"
     return words, reason
-
-
-def rehearse(text: str, grammar: str) -> None:
-    """Raise EngineError unless the text is a complete output of the Lark grammar.
-
-    Words serve as tokens; the name of a control token is that token wherever the grammar allows it.
-    """
-    from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
-
-    words = _WORD.findall(text)
-    vocabulary = _WordVocabulary(words, _CONTROL.findall(grammar))
-    matcher = LLMatcher(LLTokenizer(TokenizerWrapper(vocabulary)), grammar, log_level=0)
-    if matcher.is_error():
-        raise EngineError(f"The grammar cannot be enforced, so nothing was said: {matcher.get_error().strip()}")
-    for word in words:
-        readings = vocabulary.readings(word)
-        fitting = next((tokens for tokens in readings if matcher.validate_tokens(tokens) == len(tokens)), None)
-        if fitting is None or not matcher.consume_tokens(fitting):
-            raise EngineError(f"The script says {word!r} where the grammar does not allow it, in {text!r}.")
-    if not matcher.is_accepting():
-        raise EngineError(f"The script ends before the grammar is complete: {text!r}.")
-
-
-class _WordVocabulary:
-    """Single bytes, the words of one text and the control tokens of one grammar."""
-
-    def __init__(self, words: list[str], control: list[str]) -> None:
-        self._texts = [word.encode() for word in dict.fromkeys(words)]
-        self._control = list(dict.fromkeys(control))
-        self.tokens = [
-            *(bytes([byte]) for byte in range(256)),
-            *self._texts,
-            *(name.encode() for name in self._control),
-        ]
-        self.bos_token_id = None
-        self.eos_token_id = len(self.tokens)
-        self.tokens.append(b"<end of text>")
-        self.special_token_ids = list(range(256 + len(self._texts), len(self.tokens)))
-
-    def __call__(self, text: bytes) -> list[int]:
-        return list(text)
-
-    def readings(self, word: str) -> list[list[int]]:
-        """The ways to take a word: as a control token, as one piece of text, byte by byte."""
-        found = [[256 + self._texts.index(word.encode())], list(word.encode())]
-        if word in self._control:
-            found.insert(0, [256 + len(self._texts) + self._control.index(word)])
-        return found

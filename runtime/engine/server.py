@@ -6,6 +6,7 @@ process at once. While nothing is asked, lanes and grammars are prepared role by
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -23,26 +24,36 @@ from ...errors import UmiError
 from . import library
 from .cancel import CancelFlag, Cancelled
 from .decoding import Generation, Outcome
+from .lane import Lane
 from .pool import Binding, Pool
+from .prefixes import Prefixes
 from .sampling import Sampler
 from .text import TextStream
+from .tuning import Tuning
 
 Message: TypeAlias = dict[str, Any]
+
+_FRAME = 0.015
 
 
 class Server:
     """Answers one request after the other."""
 
-    def __init__(self, pool: Pool, flag: CancelFlag, send: Callable[[Message], None]) -> None:
-        self._pool, self._flag, self._send = pool, flag, send
+    def __init__(
+        self, pool: Pool, prefixes: Prefixes, tuning: Tuning, flag: CancelFlag, send: Callable[[Message], None]
+    ) -> None:
+        self._pool, self._prefixes, self._tuning = pool, prefixes, tuning
+        self._flag, self._send = flag, send
         self._cancelled = 0
+        self._measuring = False
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._actions: dict[str, Callable[[Message], Any]] = {
             "generate": self._generate,
             "count": lambda ask: len(pool.model(ask["role"]).vocabulary.tokens(ask["prompt"])),
             "context": lambda ask: pool.lane(ask["role"]).context,
             "chat_template": lambda ask: pool.model(ask["role"]).chat_template(),
-            "describe": lambda _ask: library.versions() + library.devices() + pool.describe(),
+            "describe": lambda _ask: pool.describe() + prefixes.describe(),
+            "memory": lambda _ask: pool.memory(),
         }
 
     def listen(self, lines: BinaryIO) -> None:
@@ -53,25 +64,36 @@ class Server:
                 self._cancelled = message["id"]
                 self._flag.set()
             else:
+                if self._measuring:
+                    self._flag.set()
                 self._inbox.put(message)
         os._exit(0)
 
     def serve(self) -> None:
-        for prepare in self._preparations():
-            self._answer_waiting()
-            self._flag.clear()
-            try:
-                prepare()
-            except (UmiError, Cancelled):
-                break
+        with contextlib.suppress(UmiError, Cancelled):
+            self._prepare()
+        self._measuring = False
         while True:
             self._answer(self._inbox.get())
 
+    def _prepare(self) -> None:
+        for prepare in self._preparations():
+            self._answer_waiting()
+            self._flag.clear()
+            with contextlib.suppress(Cancelled):
+                prepare()
+
     def _preparations(self) -> Iterator[Callable[[], object]]:
-        """What first use would wait for; what fails here fails again, and is told, when the role is used."""
+        """What first use would wait for, then what makes use faster.
+
+        What fails here fails again, and is told, when the role is used.
+        """
         for role in self._pool.bindings:
             yield partial(self._pool.lane, role)
             yield partial(self._pool.grammars, role)
+        self._measuring = True
+        for role in self._pool.bindings:
+            yield from self._tuning.steps(self._pool.lane(role))
 
     def _answer_waiting(self) -> None:
         while True:
@@ -101,22 +123,58 @@ class Server:
         try:
             outcome = self._run(ask)
         except Cancelled:
-            outcome = Outcome("", "cancelled")
+            outcome = Outcome()
         return asdict(outcome) | {"seconds": time.perf_counter() - started}
 
     def _run(self, ask: Message) -> Outcome:
         self._flag.check()
         lane = self._pool.lane(ask["role"])
+        self._tuning.apply(lane)
+        prompt = lane.model.vocabulary.tokens(ask["prompt"])
+        shown = _Shown(lambda text: self._send({"id": ask["id"], "delta": text}))
         generation = Generation(
             lane,
-            lane.model.vocabulary.tokens(ask["prompt"]),
+            prompt,
             None if ask["grammar"] is None else lane.model.grammars.constraint(ask["grammar"]),
             Sampler(ask["temperature"], ask["seed"]),
             ask["max_tokens"],
             TextStream(ask["stop"]),
-            lambda text: self._send({"id": ask["id"], "delta": text}),
+            shown.push,
         )
-        return generation.run(self._flag)
+        evaluated = self._prefixes.prepare(lane, _pinned(lane, ask["pinned"], prompt))
+        outcome = generation.run(self._flag)
+        shown.flush()
+        outcome.evaluated += evaluated
+        return outcome
+
+
+class _Shown:
+    """Text on its way out: pieces that follow each other faster than anybody sees go together."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
+        self._text = ""
+        self._sent = 0.0
+
+    def push(self, text: str) -> None:
+        self._text += text
+        if time.monotonic() - self._sent >= _FRAME:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._text:
+            self._send(self._text)
+            self._text, self._sent = "", time.monotonic()
+
+
+def _pinned(lane: Lane, pinned: list[tuple[str, bool]], prompt: list[int]) -> list[int]:
+    """The tokens that the prompt shares with what it begins with, all but its last."""
+    shared = []
+    for token, same in zip(prompt[:-1], lane.model.vocabulary.tokens(pinned) if pinned else [], strict=False):
+        if token != same:
+            break
+        shared.append(token)
+    return shared
 
 
 def _pool(config: Message, flag: CancelFlag) -> Pool:
@@ -136,7 +194,11 @@ def main() -> None:
         answers.flush()
 
     flag = CancelFlag()
-    server = Server(_pool(json.loads(sys.stdin.buffer.readline()), flag), flag, send)
+    config = json.loads(sys.stdin.buffer.readline())
+    folder = Path(config["cache"]) if config["cache"] else None
+    prefixes = Prefixes(folder and folder / "prefixes", config["cache_bytes"], flag)
+    tuning = Tuning(folder and folder / "costs")
+    server = Server(_pool(config, flag), prefixes, tuning, flag, send)
     threading.Thread(target=server.listen, args=(sys.stdin.buffer,), daemon=True).start()
     server.serve()
 

@@ -38,7 +38,15 @@ def edit_weights(folder: Path, edit: Callable[[Weights], Any]) -> None:
         ({"quantization_config": {"quant_method": "gptq"}}, r"already quantised \(gptq\)"),
         ({"hidden_act": "gelu"}, "activation 'gelu' is not supported"),
         ({"use_sliding_window": True}, "sliding-window attention"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "scaling 'yarn' are not supported"),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 4.0}}, "scaling 'dynamic' are not supported"),
+        ({"rope_parameters": {"rope_type": "llama3", "factor": 4.0}}, "does not compute .* 'llama3' for this family"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mscale": 0.7}}, "with mscale"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "truncate": False}}, "without truncate"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "beta_fast": 1}}, "beta_slow below beta_fast"),
+        ({"rope_parameters": {"rope_type": "longrope", "short_factor": [1.0]}}, "short_factor must be a list of 8"),
+        ({"rope_parameters": {"rope_theta": 1}}, "rope_theta 1 is not above 1"),
+        ({"rope_parameters": [1]}, "rope_parameters must be an object"),
+        ({"layer_types": ["sliding_attention", "full_attention"]}, "layers with sliding_attention"),
         ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, "a part of each head"),
         ({"num_hidden_layers": "two"}, "num_hidden_layers must be a positive whole number, not 'two'"),
         ({"num_hidden_layers": 0}, "num_hidden_layers must be a positive"),
@@ -155,4 +163,34 @@ def test_unknown_tensor_and_old_buffers(copy_checkpoint: MakeCheckpoint) -> None
     assert Checkpoint(folder).names[0] == "model.embed_tokens.weight"
     edit_weights(folder, lambda weights: weights.update({"model.extra.weight": np.ones(8, np.float32)}))
     with pytest.raises(ModelFileError, match=r"model\.extra\.weight is unknown"):
+        Checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "says"),
+    [
+        ("gemma2", {"query_pre_attn_scalar": 48}, "query_pre_attn_scalar 48 is not supported"),
+        ("gemma2", {"attn_logit_softcapping": None}, "attn_logit_softcapping is switched off"),
+        ("gemma2", {"layer_types": ["full_attention", "full_attention"]}, "every layer 2"),
+        ("gemma2", {"hidden_activation": "relu"}, "activation 'relu' is not supported, only 'gelu_pytorch_tanh'"),
+        ("gemma2", {"use_bidirectional_attention": True}, "attention in both directions"),
+        ("gemma3_text", {"attn_logit_softcapping": 30.0}, "attn_logit_softcapping is not supported"),
+        (
+            "gemma3_text",
+            {"layer_types": None, "sliding_window_pattern": 4},
+            "sliding_window_pattern 4 is not supported",
+        ),
+        ("smollm3", {"no_rope_layers": [1, 1, 1, 1, 1]}, "no_rope_layers must leave every layer 4"),
+        ("smollm3", {"no_rope_layers": None, "no_rope_layer_interval": 3}, "no_rope_layer_interval must be 4"),
+        ("qwen3", {"attention_bias": True}, "attention_bias is not supported for this family"),
+        ("phi3", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "'yarn' for this family"),
+        ("llama", {"final_logit_softcapping": 30.0}, "final_logit_softcapping is not supported"),
+    ],
+)
+def test_what_llama_cpp_does_not_compute(
+    copy_checkpoint: MakeCheckpoint, architecture: str, changes: dict[str, Any], says: str
+) -> None:
+    folder = copy_checkpoint(architecture)
+    edit_config(folder, **changes)
+    with pytest.raises(ModelFileError, match=says):
         Checkpoint(folder)

@@ -17,8 +17,8 @@ from alpha_umi.errors import ModelFileError, TrioError
 
 
 def run(group: object, *arguments: object, folders: tuple[Path, ...] = ()) -> Result:
-    settings = SimpleNamespace(trio_folders=folders)
-    return CliRunner().invoke(group, [str(argument) for argument in arguments], obj=settings)  # type: ignore[arg-type]
+    home = SimpleNamespace(paths=SimpleNamespace(trio_folders=folders, models=Path("/none")))
+    return CliRunner().invoke(group, [str(argument) for argument in arguments], obj=home)  # type: ignore[arg-type]
 
 
 def test_convert_and_check(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoints import LLAMA3_ROPE
 from conftest import MakeCheckpoint
-from test_reference import LLAMA3_ROPE
 
-from alpha_umi.convert import gguf_writer, verify
+from alpha_umi.convert import checkpoint, gguf_writer
 from alpha_umi.convert.conversion import Report, convert_checkpoint
 from alpha_umi.convert.gguf_reader import read_header
+from alpha_umi.convert.stored import StoredTensor
 from alpha_umi.errors import ModelFileError, StorageError
 
 
@@ -42,6 +43,7 @@ def test_every_type_is_proven(make_checkpoint: MakeCheckpoint, tmp_path: Path, a
         ("llama", "llama-bpe", True, 5, {"rope_parameters": LLAMA3_ROPE}),
         ("llama", "gpt-2", False, 0, {"attention_bias": True, "mlp_bias": True}),
         ("llama", "dbrx", False, 0, {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
+        ("phi3", "o200k", False, 0, {}),
         ("llama", "smollm", True, 0, {"head_dim": 32, "tie_word_embeddings": True}),
         ("qwen2", "qwen2", False, 40, {"tie_word_embeddings": True, "shard": "100KB"}),
     ],
@@ -58,7 +60,8 @@ def test_families(
     source = make_checkpoint(architecture, kind, bos=bos, spare=spare, **options)
     report = convert(source, tmp_path / "model.gguf")
     assert report.proof is not None and report.proof.kl < 1e-9
-    assert report.pre_tokenizer == kind
+    assert report.pre_tokenizer == {"o200k": "granite-embed-multi-97m"}.get(kind, kind)
+    assert [note[:27] for note in report.proof.notes] == ["llama.cpp may split words w"] * (kind == "o200k")
     assert report.special["eos"] == "8 <|end|>"
     metadata = read_header(tmp_path / "model.gguf").metadata
     assert metadata["tokenizer.ggml.add_bos_token"] is bos
@@ -93,7 +96,7 @@ def test_conversion_is_deterministic(make_checkpoint: MakeCheckpoint, tmp_path: 
 
 def test_narrow_rows_become_f16_and_are_reported(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
     report = convert(make_checkpoint("qwen2", intermediate_size=48), tmp_path / "model.gguf", "q8_0")
-    assert report.fallbacks == ("model.layers.0.mlp.down_proj.weight", "model.layers.1.mlp.down_proj.weight")
+    assert report.fallbacks == ("blk.0.ffn_down.weight", "blk.1.ffn_down.weight")
     assert report.proof is not None and report.proof.types["F16"] == 2
 
 
@@ -108,8 +111,7 @@ def test_stored_tied_output_must_equal_the_embedding(copy_checkpoint: MakeCheckp
 def test_wrong_order_of_rotary_pairs_fails_the_proof(
     make_checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (gguf_writer, verify):
-        monkeypatch.setattr(module, "arrange", lambda _name, values, _config: values)
+    monkeypatch.setattr(checkpoint, "row_order", lambda _name, _config: None)
     with pytest.raises(ModelFileError, match="computes other logits"):
         convert(make_checkpoint("llama"), tmp_path / "model.gguf", "q8_0")
     assert list(tmp_path.iterdir()) == []
@@ -154,6 +156,53 @@ def test_unwritable_destination(make_checkpoint: MakeCheckpoint, tmp_path: Path)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         convert(make_checkpoint("qwen2"), tmp_path / "file" / "model.gguf")
+
+
+def test_a_killed_conversion_leaves_no_file_that_looks_whole(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    """Killed at the first progress: the next run replaces what is left and makes the file as if nothing had been."""
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from alpha_umi.convert.conversion import convert_checkpoint\n"
+        "convert_checkpoint(Path(sys.argv[1]), Path(sys.argv[2]), type='f32', name='tiny',\n"
+        "                   progress=lambda done, total: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    source, made = make_checkpoint("qwen2"), tmp_path / "model.gguf"
+    done = subprocess.run([sys.executable, "-c", code, str(source), str(made)], check=False)
+    assert done.returncode < 0
+    assert [path.name for path in tmp_path.iterdir()] == ["model.gguf.part"]
+    convert(source, made)
+    assert list(tmp_path.iterdir()) == [made]
+
+
+def test_a_stop_leaves_no_file(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_checkpoint(make_checkpoint("qwen2"), tmp_path / "model.gguf", type="f16", name="tiny", progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_does_not_follow_the_largest_tensor(
+    make_checkpoint: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In small slabs the same file is made, and no more than a slab is read at once, rotary pairs or not."""
+    source = make_checkpoint("llama")
+    whole = convert(source, tmp_path / "whole.gguf", "q8_0")
+    sizes: list[int] = []
+    floats = StoredTensor.floats
+
+    def watched(self: StoredTensor, stored: np.ndarray) -> np.ndarray:
+        sizes.append(stored.size)
+        return floats(self, stored)
+
+    monkeypatch.setattr(StoredTensor, "floats", watched)
+    monkeypatch.setattr(checkpoint, "SLAB", 1000)
+    assert (
+        convert_checkpoint(source, tmp_path / "slabs.gguf", type="q8_0", name="tiny", verify=False).sha256
+        == whole.sha256
+    )
+    assert max(sizes) <= 1000 and len(sizes) > 100
 
 
 def test_a_full_disk_leaves_no_file(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ import pytest
 from conftest import MakeCheckpoint
 from safetensors.numpy import load_file, save_file
 
+from alpha_umi.convert import lora
 from alpha_umi.convert.checkpoint import Checkpoint
 from alpha_umi.convert.conversion import convert_checkpoint
+from alpha_umi.convert.fit import check_fits
 from alpha_umi.convert.lora import convert_adapter
 from alpha_umi.convert.probe import probe
 from alpha_umi.convert.verify import TOLERANCES, compare_logits, random_tokens
@@ -145,12 +147,42 @@ def test_another_base(make_checkpoint: MakeCheckpoint, adapter: Path) -> None:
         convert_adapter(adapter, make_checkpoint("qwen2", intermediate_size=48), adapter / "adapter.gguf")
 
 
-def test_a_base_file_of_another_model_fails_the_proof(make_checkpoint: MakeCheckpoint, adapter: Path) -> None:
+def test_a_base_file_of_another_model(make_checkpoint: MakeCheckpoint, adapter: Path) -> None:
     other = adapter / "other.gguf"
     convert_checkpoint(make_checkpoint("qwen2", seed=7), other, type="f32", name="other", verify=False)
-    with pytest.raises(ModelFileError, match="computes other logits"):
+    with pytest.raises(ModelFileError, match="trained on another model of the same shape"):
         convert_adapter(adapter, make_checkpoint("qwen2"), adapter / "adapter.gguf", base_model=other)
     assert not (adapter / "adapter.gguf").exists()
+
+
+def test_wrong_updates_fail_the_proof(
+    make_checkpoint: MakeCheckpoint, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, model = make_checkpoint("llama"), adapter / "base.gguf"
+    make_adapter(base, adapter)
+    convert_checkpoint(base, model, type="f32", name="base", verify=False)
+    monkeypatch.setattr(lora, "row_order", lambda _name, _config: None)
+    with pytest.raises(ModelFileError, match="computes other logits"):
+        convert_adapter(adapter, base, adapter / "adapter.gguf", base_model=model)
+    assert not list(adapter.glob("adapter.gguf*"))
+
+
+def test_base_and_adapter_are_matched_before_loading(make_checkpoint: MakeCheckpoint, adapter: Path) -> None:
+    made = adapter / "adapter.gguf"
+    convert_adapter(adapter, make_checkpoint("qwen2"), made)
+
+    def base(name: str, type: str = "f32", architecture: str = "qwen2", **options: Any) -> Path:
+        file = adapter / f"{name}.gguf"
+        convert_checkpoint(make_checkpoint(architecture, **options), file, type=type, name=name, verify=False)
+        return file
+
+    check_fits(base("own", "q8_0"), made)
+    with pytest.raises(ModelFileError, match="one is for qwen2, the other is llama"):
+        check_fits(base("llama", architecture="llama"), made)
+    with pytest.raises(ModelFileError, match=r"its update of blk\.0\.ffn_gate.weight has no such weight|ffn_"):
+        check_fits(base("narrow", intermediate_size=48), made)
+    with pytest.raises(ModelFileError, match="another model of the same shape"):
+        check_fits(base("other", seed=7), made)
 
 
 def test_tied_output(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NANO_SPECIALS, MakeCheckpoint
+from checkpoints import NANO_SPECIALS
+from conftest import MakeCheckpoint
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 

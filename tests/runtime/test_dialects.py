@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from alpha_umi.errors import ConfigError, ModelFileError
 from alpha_umi.runtime.dialects import dialect_names, load_dialect
 from alpha_umi.runtime.dialects.chat import wrap
+from alpha_umi.runtime.dialects.documents import digests
 from alpha_umi.runtime.dialects.template import Template
 from alpha_umi.runtime.engine.api import ChatTemplate, Segment
 from alpha_umi.runtime.history import DECISIONS, ROLES, Answer, Call, Plan, Result, User
+from alpha_umi.tools.builtin import builtin_tools
 from alpha_umi.tools.spec import ToolSpec
 
 WEATHER = ToolSpec(
@@ -185,3 +187,15 @@ def test_foreign_chat_templates_can_only_fail_with_a_sentence(source):
 def test_every_role_of_every_dialect_has_its_form():
     for name, role in itertools.product(dialect_names(), ROLES):
         assert load_dialect(name).form.roles[role]
+
+
+def test_the_trio_knows_the_built_in_tools_by_heart():
+    """Fails when a built-in tool's document changed: train the trio with it, then renew the table `known`."""
+    nano, tools = load_dialect("nano"), [tool.spec for tool in builtin_tools()]
+    assert nano.form.known == digests(tools)
+    assert text(nano.head("planner", tools)) == "<|tools|>" + "".join(f"{tool.name}\n" for tool in tools)
+
+
+def test_a_tool_that_only_shares_a_known_name_is_described():
+    changed = WEATHER.model_copy(update={"name": "calculate"})
+    assert text(load_dialect("nano").head("planner", [changed])).startswith("<|tools|>calculate(city:str where, ")

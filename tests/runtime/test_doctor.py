@@ -1,9 +1,14 @@
 import os
+import re
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
+from fake_server import gives, serving
 
+from alpha_umi.cli import main
 from alpha_umi.runtime.doctor import examine
+from alpha_umi.runtime.home import Home
 from alpha_umi.runtime.paths import Paths
 
 
@@ -80,3 +85,42 @@ def test_a_disk_that_is_nearly_full_is_a_fault(paths, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
     data = by_topic(examine(paths))["data"]
     assert not data.ok and "only 5.0 MiB are free" in data.detail
+
+
+def test_where_models_go_and_what_they_take(paths, tiny_trio, monkeypatch):
+    monkeypatch.setenv("UMI_TRIO", "tiny")
+    details = {}
+    for finding in examine(paths, models=True):
+        details.setdefault(finding.topic, []).append(finding.detail)
+    assert details["plan"] == ["planner, caller, summarizer: tiny.gguf, 3 layers: 3 on host"]
+    weights, *lanes = details["memory"]
+    assert re.fullmatch(r"tiny\.gguf: model \d\.\d MiB in CPU\w*", weights)
+    assert [lane.partition(":")[0] for lane in lanes] == ["planner", "caller", "summarizer"]
+    assert all(re.search(r"KV 0\.5 MiB in CPU, .*compute \d\.\d MiB in CPU", lane) for lane in lanes)
+    assert re.fullmatch(r"\d+\.\d MiB in all, with Python and llama\.cpp", details["process"][0])
+
+
+def test_a_plan_for_another_machine(paths, tiny_trio, tmp_path, monkeypatch):
+    monkeypatch.setenv("UMI_TRIO", "tiny")
+    machine = tmp_path / "machine.toml"
+    machine.write_text('memory = "8 GiB"\n[[devices]]\nname = "CUDA0"\nmemory = "4 GiB"', encoding="utf-8")
+    done = CliRunner().invoke(main, ["doctor", "--plan", str(machine)], obj=Home(paths))
+    assert done.exit_code == 0
+    assert done.output.splitlines()[0] == "planner, caller, summarizer: tiny.gguf, 3 layers: 3 on CUDA0"
+    machine.write_text('memory = "4 MiB"\nfree = "1 MiB"', encoding="utf-8")
+    done = CliRunner().invoke(main, ["doctor", "--plan", str(machine)], obj=Home(paths))
+    assert done.exit_code == 5
+    assert done.output.splitlines()[0] == "planner, caller, summarizer: tiny.gguf, 3 layers: 3 on host"
+    assert "umi: This machine has too little memory: the contexts need" in done.output
+
+
+def test_servers_are_asked_for_their_models(paths, monkeypatch):
+    with serving() as server:
+        monkeypatch.setenv("UMI_ENGINE__KIND", "server")
+        monkeypatch.setenv("UMI_ENGINE__SERVER__URL", server.url)
+        found = [finding for finding in examine(paths) if finding.topic == "server"]
+        assert [finding.detail for finding in found] == [
+            f"{role}: {server.url} (openai) with big, other" for role in ("planner", "caller", "summarizer")
+        ]
+        server.paths["/v1/models"] = gives({"error": "who are you"}, 401)
+        assert "set engine.server.key" in by_topic(examine(paths))["engine"].detail

@@ -191,3 +191,44 @@ def test_a_grounded_parameter_is_a_string_parameter(grounded: str, part: Any) ->
     check_schema(spec(TEXT).model_copy(update={"grounded": ("a",)}))
     with pytest.raises(ToolSpecError, match=f"grounded parameter `{grounded}`"):
         check_schema(spec(part).model_copy(update={"grounded": (grounded,)}))
+
+
+@pytest.mark.parametrize(
+    ("part", "keyword"),
+    [
+        ({**TEXT, "pattern": "^(a{1,1000}){1,1000}$"}, "pattern"),
+        ({**TEXT, "pattern": "a{99999999999999999999}"}, "pattern"),
+        ({**WHOLE, "multipleOf": 99_999_989}, "multipleOf"),
+        ({**THING, "properties": {f"p{number}": TEXT for number in range(201)}}, "properties"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_would_take_the_decoder_down_is_refused_by_name(part: dict[str, Any], keyword: str) -> None:
+    with pytest.raises(ToolSpecError, match=keyword):
+        check_schema(spec(part))
+
+
+@pytest.mark.parametrize(
+    ("part", "good"),
+    [
+        ({**TEXT, "pattern": "^[a-z]{1,40}(-[0-9]{2}){0,9}$"}, "abc-12"),
+        ({**WHOLE, "multipleOf": 1_000_000}, 3_000_000),
+        ({"type": "number", "multipleOf": 0.00001}, 9.99001),
+        ({**WHOLE, "multipleOf": 9_973}, 9_973_000),
+    ],
+    ids=str,
+)
+def test_what_is_cheap_to_enforce_stays(part: dict[str, Any], good: Any) -> None:
+    check_schema(spec(part))
+    assert can_be_written(spec(part).parameters, {"a": good})
+
+
+def test_a_schema_that_doubles_with_every_level_is_decided_at_once() -> None:
+    """Case 56: a grammar bomb; what passes can be used, what cannot is refused."""
+    chain = {f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)}
+    bomb = spec({"$ref": "#/$defs/d0"}, {"$defs": {**chain, "d40": TEXT}})
+    check_schema(bomb)
+    assert can_be_written(bomb.parameters, {"a": "x"})
+    crossed = {"allOf": [{"anyOf": [{**TEXT, "pattern": f"a{n}"}, {**TEXT, "pattern": f"b{n}"}]} for n in range(16)]}
+    with pytest.raises(ToolSpecError, match="too large"):
+        check_schema(spec(crossed))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
+from alpha_umi.runtime.home import Home
+from alpha_umi.runtime.paths import Paths
 from alpha_umi.tools.commands import tools
 
 
@@ -20,7 +21,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def umi(box: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(tools, arguments, obj=SimpleNamespace(notebook=box.parent / "notebook"))
+    return CliRunner().invoke(tools, arguments, obj=Home(Paths.find({"UMI_HOME": str(box.parent / "home")})))
 
 
 def test_list_names_every_tool_with_its_parameters(box: Path) -> None:

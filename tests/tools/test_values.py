@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alpha_umi.tools.values import as_text, compact_json, read_json
+from alpha_umi.tools.values import MAX_DEPTH, as_text, compact_json, read_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -40,3 +40,30 @@ def test_other_text_is_refused(text: str) -> None:
 def test_text_stays_and_is_always_valid_unicode(text: str) -> None:
     as_text(text).encode()
     assert as_text(text) == text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+def test_depth_is_bounded_both_ways() -> None:
+    assert read_json(as_text(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
+    for text in (compact_json(nested(MAX_DEPTH + 1)), "[" * 500 + "]" * 500):
+        with pytest.raises(ValueError, match="too deeply"):
+            read_json(text)
+    with pytest.raises(ValueError, match="too deeply"):
+        as_text(nested(MAX_DEPTH + 1))
+
+
+def test_keys_that_become_one_in_json_are_refused() -> None:
+    with pytest.raises(ValueError, match="given twice"):
+        as_text({1: "a", "1": "b"})
+
+
+def test_bytes_are_utf_8() -> None:
+    assert read_json('"é"'.encode()) == "é"
+    with pytest.raises(ValueError):
+        read_json(b'"\xff"')

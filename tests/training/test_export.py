@@ -9,13 +9,17 @@ import torch
 from click.testing import CliRunner
 
 from alpha_umi.convert.trio import read_trio
-from alpha_umi.errors import ConfigError
+from alpha_umi.errors import ConfigError, ModelFileError
+from alpha_umi.runtime.history import ROLES
 from alpha_umi.training.commands import train
 from alpha_umi.training.model import build_model, logits_at_targets
 from alpha_umi.training.packing import Row, stack
 from alpha_umi.training.recipe import ModelRecipe, load_recipe
-from alpha_umi.training.stages import adapted, merged
+from alpha_umi.training.stages import Run, adapted, merged
+from alpha_umi.training.start import put_weights
+from alpha_umi.training.tokenizer import load_tokenizer
 
+NAME = "model.layers.0.mlp.up_proj.weight"
 RECIPE = """
 name = "tiny"
 shard = 40
@@ -69,6 +73,22 @@ def test_one_command_makes_a_trio_from_a_recipe(tmp_path: Path) -> None:
     again = CliRunner().invoke(train, arguments)
     assert again.exit_code != 0
     assert "--resume" in str(again.exception)
+
+    later = load_recipe(recipe).model_copy(update={"start": str(tmp_path / "trio"), "seed": 5})
+    run = Run(later, tmp_path / "later")
+    run.prepare()
+    text = 'Use add to sum 12 and "x". {"a":"b"}'
+    first, second = (load_tokenizer(tmp_path / name / "tokenizer") for name in ("run", "later"))
+    assert second.encode(text).tokens == first.encode(text).tokens
+    model = run.new_model()
+    put_weights(model, trio)
+    mean = torch.stack([Run(load_recipe(recipe), tmp_path / "run").trained(role).state_dict()[NAME] for role in ROLES])
+    torch.testing.assert_close(model.state_dict()[NAME], mean.mean(0), atol=2e-3, rtol=0.02)
+    wider = build_model(
+        ModelRecipe(width=32, layers=2, heads=2, feed_forward=48, look_back=1), 400, end=2, pad=0, seed=1
+    )
+    with pytest.raises(ModelFileError, match="another shape"):
+        put_weights(wider, trio)
 
 
 def test_a_merged_adapter_computes_what_the_adapter_did() -> None:

@@ -67,7 +67,7 @@ def test_every_role_learns_exactly_what_it_writes(tokenizer: Tokenizer) -> None:
     assert written == {
         "planner": "Ask the tool.<|call|>Done.<|answer|>",
         "caller": 'convert{"value":1}',
-        "summarizer": "1609 m<|end|>",
+        "summarizer": "<|result|>1<|end|>",
     }
 
 

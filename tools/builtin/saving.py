@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 
 from ..context import ToolFailure, context
+from ..protected import is_protected
 from .undo import UndoStore
 from .workspace import Place, failure, open_folder, read_bytes
 
@@ -23,12 +24,14 @@ def content_of(place: Place) -> bytes | None:
 def save(place: Place, content: bytes) -> bool:
     """Create or replace the file, folders above it included; True if there was one before.
 
-    The old version goes to the undo store first. ToolFailure if the place is no file or cannot be written.
+    The old version goes to the undo store first. ToolFailure if the place is no file or cannot be written, or if it is
+    protected.
     """
     world = context()
+    _refuse_protected(place)
     old = content_of(place)
     try:
-        UndoStore(world.notebook / "undo").keep(world.workspace.resolve().joinpath(*place.parts), old)
+        UndoStore(world.notebook / "undo").keep(world.workspace.resolve().joinpath(*place.parts), old, world.turn)
     except OSError as error:
         raise ToolFailure(f"{place} was left as it is: its old version cannot be kept ({error.strerror})") from error
     with open_folder(Place(place.parts[:-1]), create=True) as folder:
@@ -37,6 +40,12 @@ def save(place: Place, content: bytes) -> bool:
         except OSError as error:
             raise failure(error, place) from error
     return old is not None
+
+
+def _refuse_protected(place: Place) -> None:
+    path = context().workspace.resolve().joinpath(*place.parts)
+    if any(map(is_protected, place.parts)) or any(path.is_relative_to(closed) for closed in context().protected):
+        raise ToolFailure(f"{place} may not be changed by a tool: other programs run or trust what it says")
 
 
 def _replace(name: str, folder: int, content: bytes) -> None:

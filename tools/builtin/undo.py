@@ -20,11 +20,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """One change. time: ISO 8601, UTC. path: absolute. digest: sha256 of the old content, None if there was no file."""
+    """One change. time: ISO 8601, UTC. path: absolute. digest: sha256 of the old content, None if there was no file.
+
+    turn: the turn that it belongs to, named by the time of its beginning; empty outside of turns.
+    """
 
     time: str
     path: str
     digest: str | None
+    turn: str = ""
 
 
 class UndoStore:
@@ -34,13 +38,13 @@ class UndoStore:
         self._folder = folder
         self._log = folder / "log.jsonl"
 
-    def keep(self, path: Path, content: bytes | None) -> None:
+    def keep(self, path: Path, content: bytes | None, turn: str = "") -> None:
         """Remember what `path` held before a change; None: it did not exist. OSError if it cannot be stored."""
         digest = None if content is None else hashlib.sha256(content).hexdigest()
         with self._locked():
             if digest and content is not None and not (self._folder / digest).exists():
                 _replace(self._folder / digest, content)
-            record = Replaced(datetime.now(UTC).isoformat(timespec="seconds"), str(path), digest)
+            record = Replaced(datetime.now(UTC).isoformat(timespec="seconds"), str(path), digest, turn)
             self._store((*self.records(), record))
 
     def records(self) -> tuple[Replaced, ...]:

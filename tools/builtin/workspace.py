@@ -48,11 +48,14 @@ def locate(path: str) -> Place:
         raise ToolFailure(f"'{path}' is not a path inside the workspace")
     try:
         resolved = (root / path.strip()).resolve()
-        return Place(resolved.relative_to(root).parts)
+        place = Place(resolved.relative_to(root).parts)
     except (OSError, RuntimeError) as error:
         raise ToolFailure(f"'{path}' cannot be followed: it is too long or its links go in circles") from error
     except ValueError as error:
         raise ToolFailure(f"'{path}' is outside the workspace; only files inside it can be used") from error
+    if any(resolved.is_relative_to(hidden) for hidden in context().hidden):
+        raise ToolFailure(f"'{path}' belongs to alpha-umi itself; no tool can use it")
+    return place
 
 
 @contextmanager

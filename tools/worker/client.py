@@ -7,18 +7,20 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import SandboxError
 from ..observations import observed
 from ..spec import Observation
-from .job import Job, Reply, Request
+from . import launch
+from .bubblewrap import View
+from .job import Job, Level, Reply, Request
 from .limits import Limits
 from .scratch import remove
 
@@ -31,11 +33,13 @@ _LOST = "the process that runs the tools was lost during the call; the next call
 class Worker:
     """A process that runs jobs, started with the first one. `cancel` may be called from any thread.
 
-    preload: modules that the process imports while it is idle, so that calls need not.
+    preload: modules that the process imports while it is idle, so that calls need not. level, view: the outer box.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self, preload: Sequence[str] = (), level: Level = "0", view: View | None = None) -> None:
         self._preload = tuple(preload)
+        self._level = level
+        self._view = view or View(Path())
         self._calling = threading.Lock()
         self._sending = threading.Lock()
         self._connection: _Connection | None = None
@@ -47,11 +51,14 @@ class Worker:
         with self._sending:
             self._started()
 
-    def run(self, job: Job) -> Observation:
-        """Run one job to its end; waits for a job of another thread. Raises SandboxError if no process can start."""
+    def run(self, job: Job, connections: Sequence[int] = ()) -> Observation:
+        """Run one job to its end; waits for a job of another thread. Raises SandboxError if no process can start.
+
+        connections: descriptors of the connected sockets that the job was granted.
+        """
         with self._calling:
             try:
-                reply = self._exchange(job)
+                reply = self._exchange(job, connections)
             except BaseException:
                 self.close()
                 raise
@@ -71,12 +78,12 @@ class Worker:
         with self._sending:
             self._drop()
 
-    def _exchange(self, job: Job) -> Reply | None:
+    def _exchange(self, job: Job, connections: Sequence[int]) -> Reply | None:
         with self._sending:
             connection = self._started()
             self._number += 1
             self._running = True
-            connection.send(Request(number=self._number, job=job))
+            connection.send(Request(number=self._number, job=job), connections)
         try:
             return connection.outcome(self._number, job.limits)
         finally:
@@ -86,7 +93,7 @@ class Worker:
         if self._connection is not None and not self._connection.alive:
             self._drop()
         if self._connection is None:
-            self._connection = _Connection(self._preload)
+            self._connection = _Connection(self._preload, self._level, self._view)
         return self._connection
 
     def _drop(self) -> None:
@@ -98,19 +105,17 @@ class Worker:
 class _Connection:
     """One process and the socket to it."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="umi-"))
+    def __init__(self, preload: Sequence[str], level: Level, view: View) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="umi-")).resolve()
+        self._in_groups = level not in ("A", "B1")
         self._socket, theirs = socket.socketpair()
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        command = launch.boxed(
+            level, replace(view, scratch=self._folder), launch.module("zygote", str(self._folder), *preload)
+        )
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", f"{__package__}.zygote", str(self._folder), *preload],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd="/",
-                env={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin", **kept},
-                start_new_session=True,
+            self._process = launch.spawn(
+                command, kept, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
         except OSError as error:
             self._socket.close()
@@ -129,10 +134,13 @@ class _Connection:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def send(self, request: Request) -> None:
+    def send(self, request: Request, descriptors: Sequence[int] = ()) -> None:
         """Hand a request over; a process that is lost shows when its reply is awaited."""
+        line = request.model_dump_json().encode() + b"\n"
         with suppress(OSError):
-            self._socket.sendall(request.model_dump_json().encode() + b"\n")
+            if descriptors:
+                line = line[socket.send_fds(self._socket, [line], descriptors) :]
+            self._socket.sendall(line)
 
     def outcome(self, number: int, limits: Limits) -> Reply | None:
         """The last reply to a request; None if the process was lost. SandboxError if it never came up."""
@@ -152,7 +160,8 @@ class _Connection:
 
     def close(self) -> None:
         self._socket.close()
-        for group in filter(None, (self._child, self._process.pid if self._stuck() else None)):
+        child = self._child if self._in_groups else None
+        for group in filter(None, (child, self._process.pid if self._stuck() else None)):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
         self._process.wait()
@@ -201,6 +210,8 @@ def _observation(reply: Reply, limits: Limits) -> Observation:
             text = f"the tool used more than {limits.memory_mib} MiB of memory"
         case "processes":
             text = f"the tool started more than {limits.processes} processes"
+        case "disk":
+            text = f"the tool wrote more than {limits.disk_mib} MiB"
         case "output":
             text = "the tool wrote more than it may"
         case "cancelled":

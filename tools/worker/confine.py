@@ -1,72 +1,86 @@
-"""A forked process gives up everything but what its call was granted, before any code of a tool runs."""
+"""A process gives up everything but what it was granted, before any code of a tool runs."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import SandboxError
 from . import grants as paths
 from . import kernel, landlock, limits, seccomp
-from .job import Grants, Job
+from .identity import drop_root
+from .job import Box, Grants
 
-_CAP_DAC_OVERRIDE = 1 << 1
-_KEPT_VARIABLES = ("LANG", "TZ")
+_LANDLOCKED = ("A", "B2")
 
 
-def confine(job: Job, scratch: Path) -> None:
+def confine(box: Box, scratch: Path, *, trusted: bool) -> None:
     """Bound and confine this process for good; `scratch` is its private folder of temporary files.
 
-    Raises SandboxError if the kernel cannot confine it, OSError if the workspace cannot be entered.
+    trusted: the code that runs next belongs to this package and starts no programs, so it leaves alone by itself what
+    Landlock could close only together with the folder around it.
+    Raises SandboxError if a layer of the level cannot be had, OSError if the workspace cannot be entered.
     """
-    _set_environment(job.workspace, scratch)
-    os.chdir(job.workspace)
-    limits.apply(job.limits, programs=job.grants.exec)
+    _set_environment(box, scratch)
+    os.chdir(box.workspace)
+    own_users = box.level in ("A", "B1") and os.geteuid() != 0
+    limits.apply(box.limits, programs=box.grants.exec, own_users=own_users)
     if sys.platform != "linux":
-        _require(not job.grants.anything, "this system has no Landlock")
         return
-    _close_off(job.grants, scratch)
-
-
-def _set_environment(workspace: Path, scratch: Path) -> None:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    os.environ.clear()
-    os.environ.update(kept, PATH=f"/usr/local/bin:/usr/bin:/bin:{sys.prefix}/bin")
-    os.environ.update(HOME=str(workspace), TMPDIR=str(scratch))
-
-
-def _close_off(granted: Grants, scratch: Path) -> None:
-    abi = landlock.version()
-    filtered = seccomp.supported()
-    if granted.anything:
-        _require(abi > 0, "this kernel has no Landlock or has it switched off")
-        _require(filtered, "this kernel does not filter system calls or its processor is not known here")
     try:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        kernel.drop_capabilities(_CAP_DAC_OVERRIDE if os.geteuid() == 0 else 0)
-        if abi:
-            landlock.restrict(_rules(granted, scratch))
-        if filtered:
-            seccomp.restrict(programs=granted.exec, abi=abi)
+        drop_root(inherit=box.grants.exec)
+        if box.level in _LANDLOCKED:
+            landlock.restrict(_rules(box, scratch, trusted))
+        if box.level != "0":
+            seccomp.restrict(programs=box.grants.exec, abi=landlock.version() if box.level in _LANDLOCKED else 3)
     except OSError as error:
         raise SandboxError(f"the tool was not run: the kernel refused to confine it ({error.strerror})") from error
 
 
-def _require(condition: bool, reason: str) -> None:
-    if not condition:
-        raise SandboxError(
-            f"the tool was not run: {reason}, so tools that use files or programs cannot be confined; "
-            "tools that need neither still work"
-        )
+def _set_environment(box: Box, scratch: Path) -> None:
+    os.environ.clear()
+    os.environ.update(box.environment, PATH=f"/usr/local/bin:/usr/bin:/bin:{sys.prefix}/bin")
+    os.environ.update(HOME=str(box.workspace), TMPDIR=str(scratch))
 
 
-def _rules(granted: Grants, scratch: Path) -> list[tuple[Path, landlock.Right]]:
+def _rules(box: Box, scratch: Path, trusted: bool) -> Iterator[landlock.Rule]:
+    granted = box.grants
     runs = landlock.Right.EXECUTE if granted.exec else landlock.Right(0)
-    return [
-        *((path, landlock.READ | runs) for path in paths.program_paths()),
-        *((path, landlock.READ) for path in paths.data_paths()),
-        *((path, landlock.Right.READ_FILE | landlock.Right.WRITE_FILE) for path in paths.device_paths()),
-        *((path, landlock.READ | runs) for path in granted.read),
-        *((path, landlock.WRITE | runs) for path in (*granted.write, scratch)),
-    ]
+    for path in paths.program_paths():
+        yield landlock.Rule(path, landlock.READ | runs, follow=True)
+    for path in paths.data_paths():
+        yield landlock.Rule(path, landlock.READ, follow=True)
+    for path in paths.device_paths():
+        yield landlock.Rule(path, landlock.Right.READ_FILE | landlock.Right.WRITE_FILE)
+    yield landlock.Rule(scratch, landlock.WRITE | runs)
+    whole = box.level == "A" or trusted
+    for folder in granted.read:
+        yield from _parts(folder, landlock.READ | runs, () if whole else granted.hidden)
+    for folder in granted.write:
+        yield from _parts(folder, landlock.WRITE | runs, () if whole else (*granted.protected, *granted.hidden))
+    if not whole:
+        yield from (landlock.Rule(path, landlock.READ) for path in _inside(granted))
+
+
+def _inside(granted: Grants) -> Iterator[Path]:
+    """What is protected and not hidden; it can be read."""
+    for path in granted.protected:
+        if not any(path.is_relative_to(hidden) for hidden in granted.hidden):
+            yield path
+
+
+def _parts(folder: Path, rights: landlock.Right, closed: tuple[Path, ...]) -> Iterator[landlock.Rule]:
+    """The folder; or, where something in it is to stay closed, one by one what else it holds: Landlock cannot deny
+    below what it allows. The folder itself can then be listed, but nothing be made in it."""
+    if folder in closed:
+        return
+    if not any(path.is_relative_to(folder) for path in closed):
+        yield landlock.Rule(folder, rights)
+        return
+    yield landlock.Rule(folder, landlock.Right.READ_DIR)
+    for entry in os.scandir(folder):
+        if not entry.is_symlink():
+            yield from _parts(Path(entry.path), rights, closed)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 
-from ...errors import ToolSpecError
+from ...errors import SandboxError, ToolSpecError
 from ..spec import ToolSpec
 from .job import Grants
 
@@ -30,7 +34,7 @@ _MACHINE = (
     "/sys/devices/system/cpu",
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-_PACKAGE = Path(__file__).parents[2]
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def check_grants(spec: ToolSpec) -> None:
@@ -46,30 +50,82 @@ def check_grants(spec: ToolSpec) -> None:
 
 
 def resolve(spec: ToolSpec, workspace: Path, notebook: Path) -> Grants:
-    """The real paths that the tool is granted in this workspace."""
+    """The real paths that the tool is granted in this workspace; SandboxError for one behind a link."""
     places = dict(zip(_PLACES, (workspace, notebook), strict=True))
 
     def real(folder: str) -> Path:
         first, *rest = PurePosixPath(folder).parts
-        return places.get(first, Path(first)).joinpath(*rest).resolve()
+        base = places.get(first, Path(first))
+        path = base.joinpath(*rest)
+        trusted = next((place for place in places.values() if path.is_relative_to(place)), path.parent)
+        if path.resolve() != trusted.resolve() / path.relative_to(trusted):
+            raise SandboxError(f"the tool was not run: its folder {path} is a link, or lies behind one")
+        return path.resolve()
 
     wanted = spec.capabilities
-    return Grants(read=tuple(map(real, wanted.read)), write=tuple(map(real, wanted.write)), exec=wanted.exec)
+    return Grants(
+        read=tuple(map(real, wanted.read)),
+        write=tuple(map(real, wanted.write)),
+        exec=wanted.exec,
+        connections=wanted.network,
+    )
+
+
+def refused_folder(folder: Path, private: Iterable[Path]) -> str:
+    """Why nobody may be granted this folder; empty if it is an ordinary one."""
+    if any(home.is_relative_to(folder) for home in _homes()):
+        return f"{folder} holds a whole home folder; work in a folder of its own (--workspace names one)"
+    if any(folder.is_relative_to(path) for path in private):
+        return f"{folder} belongs to alpha-umi itself; work in a folder of its own (--workspace names one)"
+    return ""
+
+
+@cache
+def _homes() -> tuple[Path, ...]:
+    """The user's home folder, as the environment and as the system have it."""
+    found = [Path.home()]
+    with suppress(KeyError):
+        found.append(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    return tuple(path.resolve() for path in found if path != Path("/"))
+
+
+def kind(grants: Grants) -> str:
+    """`pure` where nothing of the user is touched, `read` where nothing is changed, else `write`."""
+    return "write" if grants.write or grants.exec else "read" if grants.read or grants.connections else "pure"
+
+
+def holds(folder: Path, path: Path) -> bool:
+    """Whether `path` lies in `folder`, which is something else than being it."""
+    return path.is_relative_to(folder) and path != folder
 
 
 def program_paths() -> Iterator[Path]:
     """Folders of programs and their libraries, those of this Python included."""
     yield from map(Path, _PROGRAMS)
-    for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}:
-        if Path(prefix) != Path("/"):
-            yield Path(prefix)
+    yield from _python_paths()
 
 
 def data_paths() -> Iterator[Path]:
     """What programs read: settings without secrets, facts about the machine, and the tools of this package."""
     yield from map(Path, (*_SETTINGS, *_MACHINE))
-    yield from Path("/sys/class/power_supply").glob("*")
+    for battery in Path("/sys/class/power_supply").glob("*"):
+        yield battery.resolve()
     yield from (_PACKAGE / name for name in ("__init__.py", "errors.py", "tools"))
+
+
+def own_paths() -> Iterator[Path]:
+    """What this program itself runs from, which no tool may change."""
+    yield _PACKAGE
+    yield from _python_paths()
+
+
+@cache
+def _python_paths() -> tuple[Path, ...]:
+    """This Python with its packages, wherever they are installed."""
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    packages = {path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")}
+    found = {Path(path).resolve() for path in prefixes | packages if Path(path).is_dir()}
+    return tuple(sorted(path for path in found if path not in (Path("/"), Path("/usr"))))
 
 
 def device_paths() -> Iterator[Path]:

@@ -7,9 +7,13 @@ import os
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
 PR_SET_SECCOMP = 22
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_OVERRIDE = 1 << 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -30,16 +34,21 @@ def prctl(option: int, *arguments: Any) -> None:
         _raise()
 
 
-def drop_capabilities(kept: int) -> None:
-    """Give up all capabilities but those of the bit mask `kept`, where this process has them; see capabilities(7)."""
+def set_capabilities(wanted: int, *, inherit: bool = False) -> int:
+    """Give up all capabilities but those of the bit mask `wanted` that this process has; returns what is left.
+
+    inherit: what is left may be made ambient, so that started programs keep it. See capabilities(7).
+    """
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     data = (ctypes.c_uint32 * 6)()
     if _libc.capget(header, data) < 0:
         _raise()
-    permitted = (data[1] | data[4] << 32) & kept
-    low, high = permitted & 0xFFFFFFFF, permitted >> 32
-    if _libc.capset(header, (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)) < 0:
+    kept = int((data[1] | data[4] << 32) & wanted)
+    low, high = kept & 0xFFFFFFFF, kept >> 32
+    inherited = (low, high) if inherit else (0, 0)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)(low, low, inherited[0], high, high, inherited[1])) < 0:
         _raise()
+    return kept
 
 
 def _word(value: Any) -> Any:

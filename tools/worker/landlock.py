@@ -6,6 +6,7 @@ import ctypes
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
 
@@ -55,6 +56,15 @@ WRITE = (
 _OF_FILES = Right.EXECUTE | Right.WRITE_FILE | Right.READ_FILE | Right.TRUNCATE | Right.IOCTL_DEV
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rights on a file, or on a folder and all below it. follow: where the path is a link, its target is meant."""
+
+    path: Path
+    rights: Right
+    follow: bool = False
+
+
 class _Ruleset(ctypes.Structure):
     _fields_ = [("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scopes", ctypes.c_uint64)]
 
@@ -81,7 +91,7 @@ def handled(abi: int) -> Right:
     return rights
 
 
-def restrict(grants: Iterable[tuple[Path, Right]]) -> None:
+def restrict(grants: Iterable[Rule]) -> None:
     """Leave this thread and its future children nothing but `grants`; paths that do not exist are passed over.
 
     TCP, signals to other processes and abstract sockets are closed too where the kernel can (versions 4 and 6).
@@ -90,8 +100,8 @@ def restrict(grants: Iterable[tuple[Path, Right]]) -> None:
     abi = version()
     rules = _create(abi)
     try:
-        for path, rights in grants:
-            _allow(rules, path, rights & handled(abi))
+        for rule in grants:
+            _allow(rules, rule, rule.rights & handled(abi))
         kernel.syscall(_RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)
@@ -103,9 +113,9 @@ def _create(abi: int) -> int:
     return kernel.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0)
 
 
-def _allow(rules: int, path: Path, rights: Right) -> None:
+def _allow(rules: int, rule: Rule, rights: Right) -> None:
     try:
-        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        folder = os.open(rule.path, os.O_PATH | os.O_CLOEXEC | (0 if rule.follow else os.O_NOFOLLOW))
     except FileNotFoundError:
         return
     try:

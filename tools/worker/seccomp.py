@@ -22,6 +22,7 @@ _ALL = 0xFFFFFFFF
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020000
 _SOCK_TYPE_MASK, _SOCK_STREAM = 0xF, 1
+_TERMINAL_REQUESTS = {"TIOCSTI": 0x5412, "TIOCLINUX": 0x541C, "TIOCSETD": 0x5423, "TIOCSCTTY": 0x540E}
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -44,11 +45,15 @@ class _Test:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A call fails with `error` (0 pretends success) unless every test holds; without tests it always fails."""
+    """A call fails with `error` (0 pretends success) unless every test of `unless` holds; without tests always.
+
+    when: instead, it fails only if this test holds.
+    """
 
     call: str
     error: int
     unless: tuple[_Test, ...] = ()
+    when: _Test | None = None
 
 
 def supported() -> bool:
@@ -76,7 +81,10 @@ def _rules(programs: bool, abi: int) -> Iterator[_Rule]:
     yield _Rule("setpgid", 0)
     yield _Rule("prlimit64", errno.EPERM, (_Test(0, _ALL, 0),))
     yield _Rule("socketpair", errno.EPERM, (_Test(2, _SOCK_TYPE_MASK, _SOCK_STREAM),))
+    yield _Rule("sendto", errno.EPERM, (_Test(8, _ALL, 0), _Test(9, _ALL, 0)))
     yield _Rule("utimensat", errno.EPERM, (_Test(2, _ALL, 0), _Test(3, _ALL, 0)))
+    for request in _TERMINAL_REQUESTS.values():
+        yield _Rule("ioctl", errno.EPERM, when=_Test(2, _ALL, request))
     if abi < 3:
         yield _Rule("truncate", errno.EPERM)
     if programs:
@@ -105,7 +113,14 @@ def _assemble(rules: Iterator[_Rule], column: int, architecture: int) -> Iterato
 
 
 def _block(rule: _Rule) -> Iterator[_Instruction]:
-    """What follows a matching number; each failed test jumps to the last line."""
+    """What follows a matching number; each failed test of `unless` jumps to the last line."""
+    if rule.when:
+        yield _Instruction(_LOAD, 0, 0, _ARGUMENTS + 4 * rule.when.word)
+        yield _Instruction(_AND, 0, 0, rule.when.mask)
+        yield _Instruction(_EQUAL, 0, 1, rule.when.value)
+        yield _Instruction(_RETURN, 0, 0, _FAIL | rule.error)
+        yield _Instruction(_LOAD, 0, 0, _NUMBER)
+        return
     for position, test in enumerate(rule.unless):
         left = 3 * (len(rule.unless) - position - 1) + 1
         yield _Instruction(_LOAD, 0, 0, _ARGUMENTS + 4 * test.word)

@@ -9,6 +9,11 @@ DENIED_NETWORK: dict[str, tuple[int | None, int | None]] = {
     "socket": (41, 198),
     "connect": (42, 203),
     "bind": (49, 200),
+    "listen": (50, 201),
+    "accept": (43, 202),
+    "accept4": (288, 242),
+    "sendmsg": (46, 211),
+    "sendmmsg": (307, 269),
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
@@ -85,6 +90,8 @@ DENIED_SYSTEM: dict[str, tuple[int | None, int | None]] = {
     "syslog": (103, 116),
     "sethostname": (170, 161),
     "setdomainname": (171, 162),
+    "vhangup": (153, 58),
+    "personality": (135, 92),
     "settimeofday": (164, 170),
     "clock_settime": (227, 112),
     "adjtimex": (159, 171),
@@ -107,6 +114,8 @@ _CONDITIONAL: dict[str, tuple[int | None, int | None]] = {
     "socketpair": (53, 199),
     "utimensat": (280, 88),
     "truncate": (76, 45),
+    "ioctl": (16, 29),
+    "sendto": (44, 206),
 }
 
 DENIED = {**DENIED_NETWORK, **DENIED_PROCESSES, **DENIED_METADATA, **DENIED_SYSTEM}

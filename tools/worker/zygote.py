@@ -19,15 +19,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from . import child, kernel
 from .job import End, Job, Reply, Request
 from .scratch import remove
-from .watch import descendants, overuse
+from .watch import Watch, descendants
 
 _MOMENT = 0.01
-_TICK = 0.05
+_TICK = 0.02
+_PATIENCE = 0.05
+_MOST_DESCRIPTORS = 16
 _LINE_FACTOR, _LINE_EXTRA = 8, 4096
 
 
@@ -41,6 +41,7 @@ class _Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._descriptors: list[int] = []
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -67,10 +68,16 @@ class _Channel:
         return b"\n" in self._buffer or bool(select.select([self._connection], [], [], _MOMENT)[0])
 
     def read(self) -> None:
-        chunk = self._connection.recv(1 << 16)
+        chunk, descriptors, _, _ = socket.recv_fds(self._connection, 1 << 16, _MOST_DESCRIPTORS)
+        self._descriptors += descriptors
         if not chunk:
             raise _Gone
         self._buffer += chunk
+
+    def taken(self) -> list[int]:
+        """The descriptors that came with the latest request; the caller closes them."""
+        descriptors, self._descriptors = self._descriptors, []
+        return descriptors
 
 
 def _serve(channel: _Channel, folder: Path, modules: list[str]) -> None:
@@ -89,14 +96,17 @@ def _serve(channel: _Channel, folder: Path, modules: list[str]) -> None:
 
 def _call(channel: _Channel, number: int, job: Job, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(dir=folder))
+    connections = channel.taken()
     reader, writer = os.pipe()
+    watch = Watch(job.limits, os.getpid(), (*job.grants.write, scratch), programs=job.grants.exec)
     pid = os.fork()
     if pid == 0:
-        child.serve(job, writer, scratch)
-    os.close(writer)
+        child.serve(job, writer, scratch, connections)
+    for descriptor in (writer, *connections):
+        os.close(descriptor)
     try:
         channel.send(Reply(number=number, pid=pid))
-        end, detail = _watch(channel, number, job, pid, reader)
+        end, detail = _outcome(channel, number, job, pid, reader, watch)
     finally:
         os.close(reader)
         _end(pid)
@@ -104,10 +114,11 @@ def _call(channel: _Channel, number: int, job: Job, folder: Path) -> None:
     remove(scratch)
 
 
-def _watch(channel: _Channel, number: int, job: Job, pid: int, reader: int) -> tuple[End, str]:
+def _outcome(channel: _Channel, number: int, job: Job, pid: int, reader: int, watch: Watch) -> tuple[End, str]:
     """Wait until the call ends by itself, by a limit or because it is cancelled."""
-    deadline = time.monotonic() + job.limits.seconds
-    most = _LINE_FACTOR * job.limits.result_chars + _LINE_EXTRA
+    looked = time.monotonic()
+    deadline = looked + job.limits.seconds
+    most = max(job.limits.output_kib * 1024, _LINE_FACTOR * job.limits.result_chars + _LINE_EXTRA)
     line = b""
     while (left := deadline - time.monotonic()) > 0:
         ready, _, _ = select.select([reader, channel.fileno()], [], [], min(_TICK, left))
@@ -127,8 +138,10 @@ def _watch(channel: _Channel, number: int, job: Job, pid: int, reader: int) -> t
                 return "output", ""
         elif (ended := _exited(pid)) is not None:
             return "crash", ended
-        if job.grants.exec and (limit := overuse(job.limits)):
-            return limit, ""
+        if time.monotonic() - looked >= _TICK:
+            if limit := watch.exceeded():
+                return limit, ""
+            looked = time.monotonic()
     return "timeout", ""
 
 
@@ -142,7 +155,7 @@ def _exited(pid: int) -> str | None:
 
 def _signal_name(pid: int) -> str:
     """Why the channel closed: the process is about to be gone, unless it closed the channel on purpose."""
-    until = time.monotonic() + _TICK
+    until = time.monotonic() + _PATIENCE
     while (ended := _exited(pid)) is None and time.monotonic() < until:
         time.sleep(0.001)
     return ended or ""
@@ -158,9 +171,9 @@ def _end(pid: int) -> None:
         os.waitpid(pid, 0)
         while True:
             if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                for process in descendants():
-                    with suppress(psutil.Error):
-                        process.kill()
+                for process in descendants(os.getpid()):
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(process, signal.SIGKILL)
                 time.sleep(0.001)
 
 

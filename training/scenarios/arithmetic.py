@@ -119,11 +119,17 @@ def _numbers(rng: random.Random, intent: str) -> tuple[str, str]:
     if intent == "round":
         return f"{rng.uniform(0, 1000):.{rng.randint(4, 7)}f}", str(rng.randint(1, 3))
     if intent == "root":
-        return rng.choice((str(rng.randint(2, 99) ** 2), slots.number(rng))), ""
+        return rng.choice((str(rng.randint(2, 99) ** 2), _argument(rng, intent))), ""
     if intent == "minus":
         high = slots.whole(rng, 5)
         return str(high), str(rng.randint(1, high)) if rng.random() < 0.85 else slots.number(rng)
-    return slots.number(rng), slots.number(rng)
+    return _argument(rng, intent), _argument(rng, intent)
+
+
+def _argument(rng: random.Random, intent: str) -> str:
+    """A number; without commas between its digits where they would part the arguments of a function."""
+    number = slots.number(rng)
+    return number.replace(",", "") if "(" in EXPRESSIONS[intent] else number
 
 
 def _listed(rng: random.Random, intent: str) -> tuple[dict[str, str], str]:

@@ -8,7 +8,6 @@ import re
 from . import slots
 from .core import Act, End, Scenario, Script
 from .failures import MISSING, SAY_SO, act, concluded, failing
-from .files import shorten
 from .steps import line, paths
 from .wording import pick
 
@@ -67,8 +66,8 @@ def mistyped_file(rng: random.Random) -> Scenario:
                 (wrong,),
             )
         text = (yield Act(f"Use read_file again with {offered[0]}.", "read_file", {"path": offered[0]})).content
-        answer = f"There is no {wrong} here, but {offered[0]} says:\n{shorten(text)}"
-        return End("Everything is done, so answer.", "conclusion", answer, (offered[0], shorten(text).split("\n")[0]))
+        answer = f"There is no {wrong} here, but {offered[0]} says:\n{text}"
+        return End("Everything is done, so answer.", "conclusion", answer, (offered[0], text.split("\n")[0]))
 
     return failing(rng, wording, {"path": wrong}, script, {right: line(rng) + "\n"})
 

@@ -11,7 +11,6 @@ from .build import DONE, Finish, act, single
 from .core import Scenario
 from .wording import Wording, pick
 
-_MOST_QUOTED = 320
 _COUNTING = re.compile(r"how many|how often|count", re.IGNORECASE)
 
 
@@ -55,22 +54,9 @@ def _quoting(rng: random.Random, wording: Wording, values: Mapping[str, str]) ->
     def finish(seen: str) -> tuple[str, tuple[str, ...]]:
         if seen == "(empty)":
             return f"{path} is empty.", ("empty",)
-        shown = shorten(seen)
-        return form + shown, tuple(line for line in shown.splitlines()[:2] if line.strip() and line != "...")
+        return form + seen, tuple(line for line in seen.splitlines()[:2] if line.strip())
 
     return finish
-
-
-def shorten(text: str) -> str:
-    """What an answer quotes of a text: all of a short one, the beginning of a long one."""
-    if len(text) <= _MOST_QUOTED:
-        return text
-    kept: list[str] = []
-    for line in text.splitlines():
-        if kept and sum(map(len, kept)) + len(line) > _MOST_QUOTED - 80:
-            break
-        kept.append(line)
-    return "\n".join(kept) + "\n..."
 
 
 def write_file(rng: random.Random) -> Scenario:

@@ -1,11 +1,21 @@
-"""Requests that take two or three calls: 58 combinations of the built-in tools."""
+"""Requests that take two or three calls: combinations of the built-in tools."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
 
-from . import multi_files, multi_finding, multi_measures, multi_notebook, multi_numbers, multi_tables
+from . import (
+    multi_files,
+    multi_finding,
+    multi_lines,
+    multi_measures,
+    multi_notebook,
+    multi_numbers,
+    multi_pairs,
+    multi_results,
+    multi_tables,
+)
 from .core import Scenario
 
 
@@ -18,4 +28,7 @@ def families() -> Mapping[str, Callable[[random.Random], Scenario]]:
         **multi_measures.FAMILIES,
         **multi_notebook.FAMILIES,
         **multi_tables.FAMILIES,
+        **multi_lines.FAMILIES,
+        **multi_results.FAMILIES,
+        **multi_pairs.FAMILIES,
     }

@@ -6,7 +6,6 @@ import random
 
 from . import slots
 from .core import Scenario
-from .files import shorten
 from .steps import Seen, Told, course, line, lines, paths, step, then
 from .wording import pick
 
@@ -44,7 +43,7 @@ def read_two(rng: random.Random) -> Scenario:
     steps = [step("read_file", f"read {name}", path=name) for name in (a, b)]
 
     def finish(seen: Seen) -> Told:
-        first, second = map(shorten, seen)
+        first, second = seen
         return f"{a} says:\n{first}\n{b} says:\n{second}", (first.split("\n")[0], second.split("\n")[0])
 
     return course(rng, wording, {"a": a, "b": b}, steps, finish, files={a: lines(rng, 3), b: lines(rng, 3)})
@@ -84,7 +83,7 @@ def append_read(rng: random.Random) -> Scenario:
         wording,
         {"path": path, "text": text},
         steps,
-        lambda seen: (f"{path} says:\n{shorten(seen[1])}", (path,)),
+        lambda seen: (f"{path} says:\n{seen[1]}", (path,)),
         files=files,
     )
 

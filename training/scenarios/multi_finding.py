@@ -6,7 +6,6 @@ import random
 
 from . import slots
 from .core import Scenario
-from .files import shorten
 from .steps import Seen, Told, course, lines, paths, step, then
 from .wording import pick
 
@@ -71,7 +70,7 @@ def list_first(rng: random.Random) -> Scenario:
     def finish(seen: Seen) -> Told:
         listed, text = seen
         first = _names(listed)[0]
-        return f"The files are {', '.join(_names(listed))}. {first} says:\n{shorten(text)}", (first,)
+        return f"The files are {', '.join(_names(listed))}. {first} says:\n{text}", (first,)
 
     return course(rng, wording, {}, steps, finish, files={name: lines(rng, 3) for name in names}, clutter=False)
 
@@ -92,8 +91,8 @@ def list_save(rng: random.Random) -> Scenario:
 
 def search_save(rng: random.Random) -> Scenario:
     """The lines that mention something, into a file."""
-    wording, query, path = pick(rng, _FILE, "search_save"), _query(rng), slots.path(rng, "txt")
-    files = _mentioning(rng, query, rng.randint(1, 2))
+    wording, query, path = pick(rng, _FILE, "search_save"), query_word(rng), slots.path(rng, "txt")
+    files = mentioning(rng, query, rng.randint(1, 2))
     steps = [
         step("search_text", f"find {query} in the files", query=query),
         then("write_file", f"write the lines to {path}", lambda seen: {"path": path, "text": seen[0]}),
@@ -109,7 +108,7 @@ def search_save(rng: random.Random) -> Scenario:
 
 def search_open(rng: random.Random) -> Scenario:
     """The file that mentions something, shown."""
-    wording, query = pick(rng, _FILE, "search_open"), _query(rng)
+    wording, query = pick(rng, _FILE, "search_open"), query_word(rng)
     steps = [
         step("search_text", f"find {query} in the files", query=query),
         then("read_file", "show that file", lambda seen: {"path": seen[0].split(":")[0]}),
@@ -118,14 +117,14 @@ def search_open(rng: random.Random) -> Scenario:
     def finish(seen: Seen) -> Told:
         found, text = seen
         name = found.split(":")[0]
-        return f"{name} mentions {query}:\n{shorten(text)}", (name, query)
+        return f"{name} mentions {query}:\n{text}", (name, query)
 
-    return course(rng, wording, {"query": query}, steps, finish, files=_mentioning(rng, query, 1), clutter=False)
+    return course(rng, wording, {"query": query}, steps, finish, files=mentioning(rng, query, 1), clutter=False)
 
 
 def search_note(rng: random.Random) -> Scenario:
     """The line that mentions something, kept as a note."""
-    wording, query = pick(rng, _FILE, "search_note"), _query(rng)
+    wording, query = pick(rng, _FILE, "search_note"), query_word(rng)
     steps = [
         step("search_text", f"find {query} in the files", query=query),
         then("add_note", "keep the line as a note", lambda seen: {"text": seen[0].split(": ", 1)[1]}),
@@ -135,7 +134,7 @@ def search_note(rng: random.Random) -> Scenario:
         kept = seen[0].split(": ", 1)[1]
         return f"I noted: {kept}", (kept,)
 
-    return course(rng, wording, {"query": query}, steps, finish, files=_mentioning(rng, query, 1), clutter=False)
+    return course(rng, wording, {"query": query}, steps, finish, files=mentioning(rng, query, 1), clutter=False)
 
 
 def _names(listing: str) -> list[str]:
@@ -150,13 +149,13 @@ def _ratio(stats: str) -> str:
     return f"{stats.split(', ')[2].split()[0]} / {_line_count(stats)}"
 
 
-def _query(rng: random.Random) -> str:
+def query_word(rng: random.Random) -> str:
     """Something to look for: a word of four letters or more, a name or a code."""
     query = rng.choice((slots.name(rng), slots.of(rng, "person"), slots.code(rng), "TODO", "FIXME"))
     return query if len(query) > 3 else f"{query}{slots.made_up(rng)}"
 
 
-def _mentioning(rng: random.Random, query: str, hits: int) -> dict[str, str]:
+def mentioning(rng: random.Random, query: str, hits: int) -> dict[str, str]:
     """Files of which the first has that many lines with `query`."""
     rows = {name: lines(rng, 4).splitlines() for name in paths(rng, rng.randint(1, 3))}
     rows = {name: [row for row in text if query.casefold() not in row.casefold()] for name, text in rows.items()}

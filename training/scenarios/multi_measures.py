@@ -10,7 +10,7 @@ from .steps import Seen, Step, Told, course, step, then
 from .wording import pick
 
 _FILE = "multi_numbers"
-_UNITS = (
+UNITS = (
     *(("miles", "km"), ("km", "miles"), ("kg", "pounds"), ("pounds", "kg"), ("inches", "cm"), ("cm", "inches")),
     *(("feet", "meters"), ("meters", "feet"), ("liters", "gallons"), ("ounces", "grams"), ("grams", "ounces")),
     *(
@@ -22,7 +22,7 @@ _UNITS = (
     ),
 )
 _SPANS = (("days", 60), ("weeks", 20), ("months", 18), ("years", 9))
-_ZONES = (
+ZONES = (
     *(
         "Tokyo",
         "London",
@@ -44,7 +44,7 @@ _ZONES = (
 def convert_write(rng: random.Random) -> Scenario:
     """A converted value into a file."""
     wording, path = pick(rng, _FILE, "convert_write"), slots.path(rng, "txt")
-    values, first = _conversion(rng)
+    values, first = conversion(rng)
     steps = [first, then("write_file", f"write the result to {path}", lambda seen: {"path": path, "text": seen[0]})]
     said = f"{values['v']} {values['u']} is"
     return course(
@@ -59,7 +59,7 @@ def convert_write(rng: random.Random) -> Scenario:
 def convert_note(rng: random.Random) -> Scenario:
     """A converted value kept as a note."""
     wording = pick(rng, _FILE, "convert_note")
-    values, first = _conversion(rng)
+    values, first = conversion(rng)
     said = f"{values['v']} {values['u']}"
     steps = [first, then("add_note", "keep the result as a note", lambda seen: {"text": f"{said} = {seen[0]}"})]
     return course(rng, wording, values, steps, lambda seen: (f"I noted: {said} = {seen[0]}", (seen[0],)))
@@ -68,7 +68,7 @@ def convert_note(rng: random.Random) -> Scenario:
 def convert_two(rng: random.Random) -> Scenario:
     """Two values in another unit."""
     wording = pick(rng, _FILE, "convert_two")
-    values, first = _conversion(rng)
+    values, first = conversion(rng)
     other = str(rng.randint(1, 500))
     purpose = f"convert {other} {values['u']} to {values['t']}"
     second = step("convert_units", purpose, value=_number(other), from_unit=values["u"], to_unit=values["t"])
@@ -82,7 +82,7 @@ def convert_two(rng: random.Random) -> Scenario:
 def convert_times(rng: random.Random) -> Scenario:
     """A converted value, multiplied."""
     wording, n = pick(rng, _FILE, "convert_times"), str(rng.randint(2, 60))
-    values, first = _conversion(rng)
+    values, first = conversion(rng)
 
     def made(seen: Seen) -> dict[str, str]:
         return {"expression": f"{seen[0].split()[0]} * {n}"}
@@ -95,7 +95,7 @@ def convert_times(rng: random.Random) -> Scenario:
 
 def read_convert(rng: random.Random) -> Scenario:
     """The measure that a file holds, in another unit."""
-    wording, path, (source, target) = pick(rng, _FILE, "read_convert"), slots.path(rng, "txt"), rng.choice(_UNITS)
+    wording, path, (source, target) = pick(rng, _FILE, "read_convert"), slots.path(rng, "txt"), rng.choice(UNITS)
     amount = rng.choice((str(rng.randint(1, 900)), f"{rng.uniform(0.5, 90):.1f}"))
     text = rng.choice(("{v} {u}\n", "{v} {u}", "{w}: {v} {u}\n")).format(v=amount, u=source, w=slots.of(rng, "word"))
     steps = [
@@ -198,7 +198,7 @@ def now_write(rng: random.Random) -> Scenario:
 
 def now_two(rng: random.Random) -> Scenario:
     """What time it is in two places."""
-    wording, (a, b) = pick(rng, _FILE, "now_two"), rng.sample(_ZONES, 2)
+    wording, (a, b) = pick(rng, _FILE, "now_two"), rng.sample(ZONES, 2)
     steps = [step("now", f"find the time in {zone}", timezone=zone) for zone in (a, b)]
     return course(
         rng,
@@ -209,8 +209,8 @@ def now_two(rng: random.Random) -> Scenario:
     )
 
 
-def _conversion(rng: random.Random) -> tuple[dict[str, str], Step]:
-    source, target = rng.choice(_UNITS)
+def conversion(rng: random.Random) -> tuple[dict[str, str], Step]:
+    source, target = rng.choice(UNITS)
     amount = rng.choice((str(rng.randint(1, 900)), str(rng.randint(1, 60)), f"{rng.uniform(0.5, 90):.1f}"))
     values = {"v": amount, "u": source, "t": target}
     return values, step(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from . import slots
 from .build import DONE, Finish, act, single
 from .core import Scenario
-from .files import shorten
 from .wording import Wording, lexicon, pick
 
 _DEEDS = {
@@ -155,7 +154,6 @@ def _output(rng: random.Random, name: str) -> Finish:
     def finish(seen: str) -> tuple[str, tuple[str, ...]]:
         if seen == "(no output)":
             return f"{name} ran and printed nothing.", ("nothing",)
-        shown = shorten(seen)
-        return form + shown, tuple(line for line in shown.splitlines()[:2] if line.strip())
+        return form + seen, tuple(line for line in seen.splitlines()[:2] if line.strip())
 
     return finish

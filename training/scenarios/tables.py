@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from . import slots
 from .build import act, single
 from .core import Scenario
-from .files import shorten
 from .wording import groups, lexicon, pick, subjects
 
 _ABOVE = {"above": (">", "over", "above", "more than", "greater than"), "below": ("<", "under", "below", "less than")}
@@ -188,8 +187,7 @@ def query_table(rng: random.Random) -> Scenario:
     def finish(seen: str) -> tuple[str, tuple[str, ...]]:
         if "\n" not in seen:
             return f"The query gives {seen}.", (seen,)
-        shown = shorten(seen)
-        return form + shown, tuple(shown.splitlines()[1:2])
+        return form + seen, tuple(seen.splitlines()[1:2])
 
     step = act(rng, "query_table", (f"get the rows of {made.path}", f"query {made.path}"), path=made.path, sql=sql)
     return single(rng, wording, values, step, finish, files={made.path: made.text})

@@ -1,0 +1,50 @@
+"""Whether an adapter belongs to a model file, told from their headers before either is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelFileError
+from .checkpoint import Checkpoint
+from .gguf_reader import Tensor, read_header
+from .layout import NORM
+
+BASE_KEY = "alphaumi.base.norm_sha256"
+"""In an adapter: the hash of its base's last norm, which stays F32 and the same in a file of any type."""
+
+
+def base_mark(checkpoint: Checkpoint) -> str:
+    """What BASE_KEY says for a checkpoint."""
+    return hashlib.sha256(np.concatenate(list(checkpoint.arranged(NORM))).astype("<f4").tobytes()).hexdigest()
+
+
+def check_fits(model: Path, adapter: Path) -> None:
+    """Raise ModelFileError unless the adapter's updates are of this model's weights, and the model is its base."""
+    base, added = read_header(model), read_header(adapter)
+    architectures = [str(header.metadata.get("general.architecture")) for header in (base, added)]
+    if architectures[0] != architectures[1]:
+        raise _misfit(model, adapter, f"one is for {architectures[1]}, the other is {architectures[0]}")
+    weights = {tensor.name: tensor for tensor in base.tensors}
+    for tensor in added.tensors:
+        name, _, part = tensor.name.rpartition(".lora_")
+        # Fastest dimension first: a is (columns, rank), b is (rank, rows).
+        side = 0 if part == "a" else 1
+        if name not in weights or tensor.shape[side] != weights[name].shape[side]:
+            raise _misfit(model, adapter, f"its update of {name} has no such weight there")
+    mark = added.metadata.get(BASE_KEY)
+    if mark is not None and mark != _norm(model, weights):
+        raise _misfit(model, adapter, "it was trained on another model of the same shape")
+
+
+def _norm(model: Path, weights: dict[str, Tensor]) -> str:
+    norm = weights.get("output_norm.weight")
+    if norm is None or norm.type:
+        return ""
+    return hashlib.sha256(np.fromfile(model, "<f4", count=norm.bytes // 4, offset=norm.offset).tobytes()).hexdigest()
+
+
+def _misfit(model: Path, adapter: Path, why: str) -> ModelFileError:
+    return ModelFileError(f"{adapter} does not belong to {model}: {why}; use the base it was trained on")

@@ -1,0 +1,1 @@
+"""An engine whose models run on servers that speak OpenAI's protocol."""
