@@ -1,8 +1,9 @@
 """How soon the screen is there, and what it costs while an answer is streamed.
 
-    python benchmarks/screen.py [--runs 5] [--rate 30]
+    python benchmarks/screen.py [--runs 5] [--rates 30 100]
 
 The screen runs in a pseudo-terminal of 80 by 24 with a scripted engine, so that only the UI's own work is measured.
+Sizes: a result of 10,000 lines is opened, and a session of 2,000 events is taken up.
 """
 
 from __future__ import annotations
@@ -18,19 +19,26 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "tui"))
 
-from stage import ANSWER, CALCULATE
+from stage import ANSWER, CALCULATE, CALL, make_home
 from test_terminal import Terminal
+
+PROMPT = "something; / for commands"
+READY = "Ctrl+S sessions"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=5)
-    options.add_argument("--rate", type=float, default=30.0, help="tokens per second")
+    options.add_argument("--rates", type=float, nargs="+", default=[30.0, 100.0], help="tokens per second")
     given = options.parse_args()
     frames = [first_frame() for _ in range(given.runs)]
     print(f"first frame: {min(frames):.2f} s (median {statistics.median(frames):.2f})")
-    share, delay = streaming(given.rate)
-    print(f"streaming {given.rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms")
+    for rate in given.rates:
+        share, delay = streaming(rate)
+        print(f"streaming {rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms")
+    opened, delay = long_result()
+    print(f"result of 10,000 lines: opened in {opened * 1000:.0f} ms, key to screen then {delay * 1000:.0f} ms")
+    print(f"session of 2,000 events: shown in {long_session():.2f} s from the start")
 
 
 def first_frame() -> float:
@@ -38,31 +46,94 @@ def first_frame() -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with Terminal(Path(folder), CALCULATE) as terminal:
-            while "something; / for commands" not in terminal.text:
-                terminal.read(0.01)
+            shown(terminal, PROMPT)
             return time.perf_counter() - start
 
 
 def streaming(rate: float) -> tuple[float, float]:
     """Share of a core that the process takes while it shows an answer, and seconds from a key to its echo (median)."""
-    script = {"planner": [f"A.{ANSWER}"], "summarizer": ["some *words* of an answer\n\n- and a list\n\n" * 30]}
+    script = {"planner": [f"A.{ANSWER}"], "summarizer": ["some *words* of an answer\n\n- and a list\n\n" * 60]}
     with tempfile.TemporaryDirectory() as folder, Terminal(Path(folder), script | {"delay": 1 / rate}) as terminal:
-        terminal.sees("Ctrl+S sessions")
+        terminal.sees(READY)
         terminal.type("go\r")
         terminal.sees("some")
         process = psutil.Process(terminal.process.pid)
         start, before = time.perf_counter(), sum(process.cpu_times()[:2])
-        delays = []
-        for letter in "QWXZVJKY":
-            pressed, length = time.perf_counter(), len(terminal.raw)
-            terminal.type(letter)
-            while letter not in terminal.raw[length:]:
-                terminal.read(0.005)
-            delays.append(time.perf_counter() - pressed)
-            while time.perf_counter() - pressed < 0.5:
-                terminal.read(0.02)
+        delay = echo(terminal, pause=0.25)
         elapsed = time.perf_counter() - start
-        return (sum(process.cpu_times()[:2]) - before) / elapsed, statistics.median(delays)
+        return (sum(process.cpu_times()[:2]) - before) / elapsed, delay
+
+
+def long_result() -> tuple[float, float]:
+    """Seconds until a result of 10,000 lines is open as a whole, and from a key to its echo with it on the screen."""
+    script = {
+        "planner": [f"Read.{CALL}", f"Done.{ANSWER}"],
+        "caller": ['read_file{"path":"long.txt"}'],
+        "summarizer": ["It is long."],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "work").mkdir()
+        (Path(folder) / "work" / "long.txt").write_text("\n".join(f"l{number}" for number in range(10_000)))
+        with Terminal(Path(folder), script) as terminal:
+            terminal.sees(READY)
+            terminal.type("go\r")
+            terminal.sees("It is long.")
+            terminal.type("\t\x1b[A")
+            terminal.read(1)
+            start = time.perf_counter()
+            terminal.type("\r")
+            shown(terminal, "Enter opens all")
+            terminal.type("\r")
+            length = len(terminal.raw)
+            while len(terminal.raw) == length:
+                terminal.read(0.005)
+            opened = time.perf_counter() - start
+            terminal.type("x\x7f")
+            return opened, echo(terminal, pause=0.1)
+
+
+def long_session() -> float:
+    """Seconds from the start of the process until the end of a session of 2,000 events is on the screen."""
+    from alpha_umi.runtime import events as ev
+    from alpha_umi.runtime.sessions import SessionStore
+
+    turns: list[ev.Event] = []
+    for number in range(400):
+        turns.append(ev.TurnStarted(instruction=f"request {number}"))
+        turns.append(ev.Planned(step=1, rationale="Say it.", decision="conclusion"))
+        turns += [
+            ev.Usage(role=role, usage=ev.RoleUsage(prompt=9, generated=3, seconds=0.1))
+            for role in ("planner", "summarizer")
+        ]
+        turns.append(ev.TurnFinished(status="answered", answer=f"Answer number {number}."))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "work").mkdir()
+        with SessionStore(make_home(Path(folder) / "home").paths.sessions_db) as store:
+            store.create(Path(folder) / "work", "nano").extend(turns)
+        start = time.perf_counter()
+        with Terminal(Path(folder), CALCULATE, "--continue") as terminal:
+            shown(terminal, "Answer number 399.")
+            return time.perf_counter() - start
+
+
+def echo(terminal: Terminal, pause: float) -> float:
+    """Seconds from a key to its letter on the screen, the median of sixteen."""
+    delays = []
+    for letter in "QWXZVJKYQWXZVJKY":
+        pressed, length = time.perf_counter(), len(terminal.raw)
+        terminal.type(letter)
+        while letter not in terminal.raw[length:]:
+            terminal.read(0.002)
+        delays.append(time.perf_counter() - pressed)
+        while time.perf_counter() - pressed < pause:
+            terminal.read(0.02)
+    return statistics.median(delays)
+
+
+def shown(terminal: Terminal, text: str) -> None:
+    """Wait closely for a text."""
+    while text not in terminal.text:
+        terminal.read(0.005)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Stage:
         """Everything on the screen, as a user reads it."""
         return screen_text(self.app)
 
-    async def until(self, condition, seconds=12):
+    async def until(self, condition, seconds=120):
         """Wait for something to become true."""
         end = time.monotonic() + seconds
         while not condition():

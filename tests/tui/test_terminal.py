@@ -58,7 +58,7 @@ class Terminal:
             with contextlib.suppress(OSError):
                 self.raw += os.read(self.master, 65536).decode("utf-8", "replace")
 
-    def until(self, condition, seconds=12):
+    def until(self, condition, seconds=120):
         end = time.monotonic() + seconds
         while not condition():
             self.read(0.1)
