@@ -113,6 +113,20 @@ def evaluate(code: str) -> object:
 
 
 @tool
+def talk(address: str, elsewhere: str = "") -> str:
+    """What a service says.
+
+    address: host and port
+    elsewhere: aim the connection at this address first
+    """
+    with context().connection(address) as connection:
+        if elsewhere:
+            host, _, port = elsewhere.rpartition(":")
+            connection.connect((host, int(port)))
+        return connection.recv(100).decode()
+
+
+@tool
 def environment() -> dict[str, str]:
     """The environment and folders that a tool sees."""
     return {**os.environ, "cwd": str(Path.cwd()), "workspace": str(context().workspace)}

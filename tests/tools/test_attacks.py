@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from alpha_umi.tools.catalogue import Catalogue
 from alpha_umi.tools.decorator import Tool
 from alpha_umi.tools.spec import Observation, ToolCall
 from alpha_umi.tools.worker.identity import TOOL_ID
+from alpha_umi.tools.worker.job import Level
 from alpha_umi.tools.worker.limits import Limits
 
 TOOLS = [value for value in vars(hostile_tools).values() if isinstance(value, Tool)]
@@ -38,12 +38,40 @@ def call(name, *arguments):
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
 NUMBERS = {}
-""".replace("{}", repr(
-    {"mount": 165, "unshare": 272, "setns": 308, "ptrace": 101, "bpf": 321, "io_uring_setup": 425, "memfd_create": 319,
-     "userfaultfd": 323, "keyctl": 250, "process_vm_readv": 310, "perf_event_open": 298, "clone3": 435}
-    if platform.machine() == "x86_64" else
-    {"mount": 40, "unshare": 97, "setns": 268, "ptrace": 117, "bpf": 280, "io_uring_setup": 425, "memfd_create": 279,
-     "userfaultfd": 282, "keyctl": 219, "process_vm_readv": 270, "perf_event_open": 241, "clone3": 435}))  # fmt: skip
+""".replace(
+    "{}",
+    repr(
+        {
+            "mount": 165,
+            "unshare": 272,
+            "setns": 308,
+            "ptrace": 101,
+            "bpf": 321,
+            "io_uring_setup": 425,
+            "memfd_create": 319,
+            "userfaultfd": 323,
+            "keyctl": 250,
+            "process_vm_readv": 310,
+            "perf_event_open": 298,
+            "clone3": 435,
+        }
+        if platform.machine() == "x86_64"
+        else {
+            "mount": 40,
+            "unshare": 97,
+            "setns": 268,
+            "ptrace": 117,
+            "bpf": 280,
+            "io_uring_setup": 425,
+            "memfd_create": 279,
+            "userfaultfd": 282,
+            "keyctl": 219,
+            "process_vm_readv": 270,
+            "perf_event_open": 241,
+            "clone3": 435,
+        }
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -65,8 +93,18 @@ class Field:
         return self.catalogue.call(ToolCall(tool=tool, arguments=arguments))
 
     @property
-    def level(self) -> str:
+    def level(self) -> Level:
         return self.catalogue.sandbox.level
+
+    @property
+    def free(self) -> str:
+        """Where a tool may make files: without namespaces not beside what is protected."""
+        return "sub/" if self.level == "B2" else ""
+
+    def limited(self, **limits: float) -> Catalogue:
+        """Another box of the same level, with other limits."""
+        notebook = self.deed.parent / "notebook"
+        return Catalogue(self.box, notebook, TOOLS, Limits.model_validate(limits), levels=[self.level])
 
 
 @pytest.fixture(scope="module", params=LEVELS)
@@ -97,15 +135,9 @@ def running(argument: str) -> list[psutil.Process]:
 def test_keys_of_the_user_are_neither_read_nor_listed(field: Field) -> None:
     key = field.home / ".ssh" / "id_ed25519"
     assert control(f"print(open({str(key)!r}).read())") == "PRIVATE\n"
-    for command in (
-        f"cat {key}",
-        f"ls {key.parent}",
-        f"ls {field.home}",
-        "cat ../.ssh/id_ed25519",
-        f"cp -r {field.home} .",
-    ):
+    for command in (f"cat {key}", "cat ../.ssh/id_ed25519", f"cp -r {field.home} copied", f"tar cf - {field.home}"):
         assert "PRIVATE" not in field.shell(command).content
-        assert "id_ed25519" not in field.shell(f"{command} | grep -v ^cat: | grep -v ^ls: | grep -v ^cp:").content
+    assert "id_ed25519" not in field.shell(f"ls -a {key.parent} 2>/dev/null; ls -a {field.home} 2>/dev/null").content
     assert field.call("read", path=str(key)).status == "error"
     assert not list(field.box.rglob("id_ed25519"))
 
@@ -116,10 +148,22 @@ def test_existence_outside_shows_at_the_levels_without_namespaces_only(field: Fi
     assert seen == ("0 True\n" if field.level == "B2" else "0 False\n")
 
 
-@pytest.mark.parametrize("change", ["os.utime(p, (0, 0))", "os.chmod(p, 0o777)", "os.setxattr(p, 'user.x', b'y')",
-                                    "os.truncate(p, 0)", "os.rename(p, 'here')", "os.link(p, 'here')", "os.remove(p)",
-                                    "open(p, 'a').write('x')", "os.chown(p, -1, -1)"])  # fmt: skip
-def test_a_file_outside_stays_as_it_is(field: Field, change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "os.utime(p, (0, 0))",
+        "os.chmod(p, 0o777)",
+        "os.setxattr(p, 'user.x', b'y')",
+        "os.truncate(p, 0)",
+        "os.rename(p, 'moved')",
+        "os.link(p, 'linked')",
+        "os.remove(p)",
+        "open(p, 'a').write('x')",
+        "os.chown(p, -1, -1)",
+    ],
+)
+def test_a_file_outside_stays_as_it_is(field: Field, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(field.deed.parent)
     field.deed.write_text("before", encoding="utf-8")
     before = field.deed.stat()
     code = f"import os; p = {str(field.deed)!r}; {change}"
@@ -132,12 +176,20 @@ def test_a_file_outside_stays_as_it_is(field: Field, change: str) -> None:
     )
     control(code)
     assert not field.deed.exists() or field.deed.stat().st_ctime_ns != before.st_ctime_ns
-    field.deed.unlink(missing_ok=True)
+    for made in (field.deed, field.deed.with_name("moved"), field.deed.with_name("linked")):
+        made.unlink(missing_ok=True)
 
 
 def test_devices_are_out_of_reach(field: Field) -> None:
-    for command in ("echo x > /dev/sda", "cat /dev/mem", "echo x > /dev/tty", "mknod dev b 8 0", "cat /dev/vda",
-                    "echo x > /dev/ptmx", "ls /dev/pts"):  # fmt: skip
+    for command in (
+        "echo x > /dev/sda",
+        "cat /dev/mem",
+        "echo x > /dev/tty",
+        "mknod dev b 8 0",
+        "cat /dev/vda",
+        "echo x > /dev/ptmx",
+        "ls /dev/pts",
+    ):
         assert field.shell(command).content[0] != "0", command
     assert field.shell("echo x > /dev/null && head -c 3 /dev/zero | wc -c").content == "0 3\n"
 
@@ -156,15 +208,23 @@ def test_keys_cannot_be_typed_into_a_terminal(field: Field, request_number: int)
 def test_programs_with_set_user_id_gain_nothing(field: Field) -> None:
     said = field.shell("su -c id; sudo -n id; id -u").content
     user = TOOL_ID if os.geteuid() == 0 else os.geteuid()
-    assert f"\n{user}\n" in said or said.endswith(f"{user}\n")
-    assert "uid=0" not in said
+    assert f" {user}\n" in said and "uid=0" not in said
     assert field.python("import ctypes; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))").content == "0 1\n"
 
 
-@pytest.mark.parametrize("way", ["os.execv('/bin/echo', ['echo', 'ran'])", "os.posix_spawn('/bin/echo', ['echo'], {})",
-                                 "os.system('echo ran > ran')", "os.fork()", "pty.fork()",
-                                 "os.execv('/lib64/ld-linux-x86-64.so.2', ['ld', '/bin/echo', 'ran'])",
-                                 "os.memfd_create('x')", "multiprocessing.Process(target=print).start()"])  # fmt: skip
+@pytest.mark.parametrize(
+    "way",
+    [
+        "os.execv('/bin/echo', ['echo', 'ran'])",
+        "os.posix_spawn('/bin/echo', ['echo'], {})",
+        "os.system('echo ran > ran')",
+        "os.fork()",
+        "pty.fork()",
+        "os.execv('/lib64/ld-linux-x86-64.so.2', ['ld', '/bin/echo', 'ran'])",
+        "os.memfd_create('x')",
+        "multiprocessing.Process(target=print).start()",
+    ],
+)
 def test_without_the_right_to_run_programs_no_way_leads_to_one(field: Field, way: str) -> None:
     observation = field.call("evaluate", code=f"import os, pty, multiprocessing\nresult = {way}")
     assert observation.status in ("error", "killed") or observation.content not in ("0", "ran"), observation
@@ -175,13 +235,22 @@ def test_without_the_right_to_run_programs_no_way_leads_to_one(field: Field, way
 @pytest.mark.parametrize(
     "attempt",
     [
-        "call('unshare', 0x10000000)", "call('unshare', 0x00020000)", "call('mount', b'x', b'/', b'tmpfs', 0, 0)",
-        "call('mount', 0, b'/', 0, 4128 | 32, 0)", "call('bpf', 0, 0, 0)", "call('io_uring_setup', 1, ctypes.create_string_buffer(256))",
-        "call('userfaultfd', 0)", "call('keyctl', 0, 0, 0)", "call('ptrace', 0, 0, 0, 0)", "call('memfd_create', b'x', 0)",
-        "call('process_vm_readv', os.getppid(), 0, 0, 0, 0, 0)", "call('setns', 0, 0)", "call('clone3', 0, 0)",
+        "call('unshare', 0x10000000)",
+        "call('unshare', 0x00020000)",
+        "call('mount', b'x', b'/', b'tmpfs', 0, 0)",
+        "call('mount', 0, b'/', 0, 4128 | 32, 0)",
+        "call('bpf', 0, 0, 0)",
+        "call('io_uring_setup', 1, ctypes.create_string_buffer(256))",
+        "call('userfaultfd', 0)",
+        "call('keyctl', 0, 0, 0)",
+        "call('ptrace', 0, 0, 0, 0)",
+        "call('memfd_create', b'x', 0)",
+        "call('process_vm_readv', os.getppid(), 0, 0, 0, 0, 0)",
+        "call('setns', 0, 0)",
+        "call('clone3', 0, 0)",
         "call('perf_event_open', 0, 0, -1, -1, 0)",
     ],
-)  # fmt: skip
+)
 def test_the_kernel_is_asked_for_nothing_special(field: Field, attempt: str) -> None:
     said = field.python(SYSCALL + attempt).content
     assert said[0] != "0" and ("not permitted" in said or "not implemented" in said), said
@@ -193,18 +262,22 @@ def test_other_entries_to_the_kernel_are_closed(field: Field, entry: bytes) -> N
     """int 0x80 and the x32 numbers, both asking for the process id."""
     code = (
         "import ctypes, mmap; page = mmap.mmap(-1, 4096, prot=7); "
-        f"page.write({entry!r}); print(ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))())"
+        f"page.write({entry!r}); "
+        "print(ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))())"
     )
     assert field.python(code).content.startswith("-31 ")
 
 
-@pytest.mark.parametrize("way", [
-    "s = socket.create_connection(A, 2)",
-    "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.connect(A)",
-    "s = socket.socket(); s.sendto(b'x', socket.MSG_FASTOPEN, A)",
-    "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', A)",
-    "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "way",
+    [
+        "s = socket.create_connection(A, 2)",
+        "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.connect(A)",
+        "s = socket.socket(); s.sendto(b'x', socket.MSG_FASTOPEN, A)",
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', A)",
+        "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()",
+    ],
+)
 def test_no_service_of_this_machine_is_reached(field: Field, way: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = f"import socket; A = {server.getsockname()!r}; {way}; print('reached')"
@@ -218,7 +291,8 @@ def test_local_sockets_are_out_of_reach(field: Field) -> None:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind("service")
             server.listen()
-            code = f"import os, socket; os.chdir({str(place.parent)!r}); socket.socket(socket.AF_UNIX).connect('service'); print('reached')"
+            connect = "socket.socket(socket.AF_UNIX).connect('service'); print('reached')"
+            code = f"import os, socket; os.chdir({str(place.parent)!r}); {connect}"
             assert control(code) == "reached\n"
             assert refused(field.python(code))
         place.unlink()
@@ -234,8 +308,16 @@ def test_a_handed_pair_of_sockets_cannot_be_aimed_elsewhere(field: Field) -> Non
 
 def test_protected_names_are_not_changed(field: Field) -> None:
     hook, config = field.box / ".git" / "hooks" / "post-commit", field.box / ".git" / "config"
-    for command in (f"echo evil > {hook}", f"echo evil >> {config}", "mv .git gone", "rm -rf .git", "ln -f inside.txt .git/x",
-                    "mkdir -p .git/new", "cp inside.txt .git/config", "mv inside.txt .git/x"):  # fmt: skip
+    for command in (
+        f"echo evil > {hook}",
+        f"echo evil >> {config}",
+        "mv .git gone",
+        "rm -rf .git",
+        "ln -f inside.txt .git/x",
+        "mkdir -p .git/new",
+        "cp inside.txt .git/config",
+        "mv inside.txt .git/x",
+    ):
         assert field.shell(command).content[0] != "0", command
     assert field.call("write", path=".git/hooks/post-commit").status == "error"
     assert not hook.exists() and config.read_text(encoding="utf-8") == "[core]\n"
@@ -284,10 +366,11 @@ def test_planted_modules_are_not_loaded(field: Field) -> None:
     "name", ["$(touch x)", "; touch x", "a\nb", "-rf", "`id`", "&& id", "ｅ．．／x", "é", "e\u0301"]
 )
 def test_what_looks_like_shell_is_a_name(field: Field, name: str) -> None:
-    assert field.call("write", path=name).content == "written"
-    assert (field.box / name).read_text(encoding="utf-8") == "x"
-    (field.box / name).unlink()
-    assert not (field.box / "x").exists()
+    assert field.call("write", path=field.free + name).content == "written"
+    made = field.box / (field.free + name)
+    assert made.read_text(encoding="utf-8") == "x"
+    made.unlink()
+    assert not (field.box / "x").exists() and not (field.box / "sub" / "x").exists()
 
 
 @pytest.mark.parametrize(
@@ -299,27 +382,27 @@ def test_a_path_that_leads_outside_fails(field: Field, path: str) -> None:
 
 
 def test_many_files_are_stopped_and_removed_with_the_call(field: Field) -> None:
-    code = (
-        "import os; os.chdir(os.environ['TMPDIR']); print(os.getcwd(), flush=True)\n"
-        "for n in range(10**6): open('x' * 240 + str(n), 'w').close()"
-    )
-    assert (field.python(code).status, field.python(code).content) == ("killed", "the tool wrote more than 32 MiB")
-    assert field.call("add", a=1).content == "2"
+    code = "import os; os.chdir(os.environ['TMPDIR'])\nfor n in range(10**6): open('x' * 240 + str(n), 'w').close()"
+    with field.limited(disk_mib=2, seconds=60) as catalogue:
+        observation = catalogue.call(ToolCall(tool="python", arguments={"code": code}))
+        assert (observation.status, observation.content) == ("killed", "the tool wrote more than 2 MiB")
 
 
 def test_a_deep_folder_is_no_trouble(field: Field) -> None:
-    code = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')\nprint('deep')"
+    code = "import os\nos.chdir('sub')\nfor _ in range(500): os.mkdir('d'); os.chdir('d')\nprint('deep')"
     assert field.python(code).content == "0 deep\n"
-    assert field.call("add", a=1).content == "2"
-    shutil.rmtree(field.box / "d", ignore_errors=True)
-    subprocess.run(["rm", "-rf", field.box / "d"], check=True)
+    assert field.shell("echo on > sub/on").content == "0 "
+    subprocess.run(["rm", "-rf", field.box / "sub" / "d"], check=True)
 
 
-@pytest.mark.parametrize("way", [
-    "for n in range(999): open(str(n), 'wb').write(bytes(2**20))",
-    "fs = [open('gone', 'wb') for _ in range(1)]\nimport os\nfor n in range(200):\n    f = open(f'g{n}', 'wb'); os.unlink(f'g{n}'); "
-    "f.write(bytes(2**20)); f.flush(); fs.append(f)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "way",
+    [
+        "for n in range(999): open(str(n), 'wb').write(bytes(2**20))",
+        "held = []\nfor n in range(200):\n    held.append(open('gone', 'wb')); os.unlink('gone')\n"
+        "    held[-1].write(bytes(2**20)); held[-1].flush()",
+    ],
+)
 def test_the_disk_is_not_filled(field: Field, way: str) -> None:
     observation = field.python(f"import os, time; os.chdir('sub')\n{way}\ntime.sleep(60)")
     assert (observation.status, observation.content) == ("killed", "the tool wrote more than 32 MiB")
@@ -335,32 +418,46 @@ def test_a_flood_of_processes_is_stopped(field: Field) -> None:
 
 
 def test_nothing_outlives_its_call(field: Field) -> None:
-    field.shell("(setsid nohup sleep 987124 & ) ; (sleep 987124 & disown) ; true")
+    field.shell("(setsid nohup sleep 987124 &) >/dev/null 2>&1; (sleep 987124 & disown) >/dev/null 2>&1; true")
     field.python(
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: os.execvp('sleep', ['sleep', '987124'])"
+        "import os\nfor n in (1, 2): os.dup2(os.open('/dev/null', 2), n)\n"
+        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: os.execvp('sleep', ['sleep', '987124'])"
     )
     assert running("987124") == []
 
 
 def test_a_program_that_resists_ends_at_the_limit(field: Field) -> None:
-    with Catalogue(field.box, field.box.parent / "n", TOOLS, Limits(seconds=1), levels=[field.level]) as catalogue:  # type: ignore[list-item]
+    with field.limited(seconds=1) as catalogue:
         call = ToolCall(tool="shell", arguments={"command": "trap '' TERM INT HUP; while :; do sleep 987125; done"})
         assert catalogue.call(call).status == "timeout"
     assert running("987125") == []
 
 
 def test_the_worker_is_not_reached_from_a_call(field: Field) -> None:
-    for code in ("os.kill(os.getppid(), 9)", "os.kill(os.getppid(), 19)", "open(f'/proc/{os.getppid()}/mem', 'r+b')",
-                 "open('/proc/1/mem', 'rb')", "os.kill(-1, 9)"):  # fmt: skip
+    for code in (
+        "os.kill(os.getppid(), 9)",
+        "os.kill(os.getppid(), 19)",
+        "open(f'/proc/{os.getppid()}/mem', 'r+b')",
+        "open('/proc/1/mem', 'rb')",
+        "os.kill(-1, 9)",
+    ):
         observation = field.call("evaluate", code=f"import os\nresult = {code}")
         assert observation.status in ("error", "killed"), code
+    code = "for p in (1, os.getppid()):\n    try: print(open(f'/proc/{p}/mem', 'r+b'))\n    except OSError: print('no')"
+    assert field.python(f"import os\n{code}").content == "0 no\nno\n"
     field.shell("kill -9 -1; kill -STOP $PPID; kill -9 1")
     assert field.call("add", a=1).content == "2"
 
 
 def test_jobs_for_later_are_not_left(field: Field) -> None:
-    for command in ("echo x > /etc/cron.d/x", "echo '* * * * * id' | crontab -", "echo id | at now",
-                    f"mkdir -p {field.home}/.config/autostart", "systemctl --user start x", "echo x > /var/spool/cron/x"):  # fmt: skip
+    for command in (
+        "echo x > /etc/cron.d/x",
+        "echo '* * * * * id' | crontab -",
+        "echo id | at now",
+        f"mkdir -p {field.home}/.config/autostart",
+        "systemctl --user start x",
+        "echo x > /var/spool/cron/x",
+    ):
         assert field.shell(command).content[0] != "0", command
     assert not (field.home / ".config").exists()
 

@@ -36,7 +36,6 @@ class View:
     empty: tuple[Path, ...] = ()
 
 
-@cache
 def find() -> Path | None:
     """The system's bwrap: from fixed places only, and only if nobody but root could have changed it."""
     for place in map(Path, _PLACES):
@@ -51,13 +50,17 @@ def find() -> Path | None:
 
 
 def command(view: View, program: list[str]) -> list[str]:
-    """The command line that runs `program` inside `view`; needs `find()`."""
+    """The command line that runs `program` inside `view`; needs `find()`.
+
+    The program is the first process there and must wait for orphans: bubblewrap's own would let others of the same
+    user write into its memory.
+    """
     return [str(find()), *_namespaces(), *_mounts(view), "--chdir", "/", "--", *program]
 
 
 def _namespaces() -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-    yield from ("--new-session", "--die-with-parent", "--cap-drop", "ALL")
+    yield from ("--as-pid-1", "--new-session", "--die-with-parent", "--cap-drop", "ALL")
     if os.geteuid() == 0:
         for name in _ROOT_KEEPS:
             yield from ("--cap-add", name)

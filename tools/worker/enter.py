@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from ...errors import SandboxError
+from . import kernel
 from .confine import confine
 from .job import Box
 
@@ -19,6 +21,9 @@ from .job import Box
 def main() -> None:
     folder, status, *program = sys.argv[1:]
     os.set_inheritable(int(status), False)
+    if os.getpid() == 1 and (child := os.fork()):
+        os.close(int(status))
+        _look_after(child)
     try:
         description = Path(folder, "box.json")
         box = Box.model_validate_json(description.read_bytes())
@@ -28,6 +33,20 @@ def main() -> None:
     except (OSError, SandboxError) as error:
         os.write(int(status), str(error).encode())
         os._exit(126)
+
+
+def _look_after(child: int) -> NoReturn:
+    """As the first process of the box: wait for all others, and end with `child`, as it ended. Memory closed to them,
+    pipes left to them."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    while True:
+        process, ending = os.wait()
+        if process == child:
+            code = os.waitstatus_to_exitcode(ending)
+            os._exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":

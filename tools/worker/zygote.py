@@ -2,7 +2,8 @@
 
 Started as `python -I -m alpha_umi.tools.worker.zygote FOLDER MODULE...` with a socket as standard input. It ends when
 the other side of the socket closes, and takes FOLDER, where calls have their temporary files, with it. It has one
-thread, holds no secrets and runs no code of a tool itself.
+thread, holds no secrets, runs no code of a tool itself, and its memory is closed to the calls, which may run as the
+same user.
 """
 
 from __future__ import annotations
@@ -181,6 +182,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     folder, *modules = sys.argv[1:]
     try:
         _serve(_Channel(socket.socket(fileno=0)), Path(folder), modules)
