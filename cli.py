@@ -25,6 +25,8 @@ COMMANDS = {
     "trio": ("convert.commands:trio", "List and show trios of models."),
     "models": ("convert.commands:models", "Convert and check model files."),
     "train": ("training.commands:train", "Train a trio from a recipe."),
+    "undo": ("runtime.commands_safety:undo", "Put back the files that a turn changed."),
+    "audit": ("runtime.commands_safety:audit", "Show and verify what tools did."),
     "doctor": ("runtime.commands:doctor", "Check versions, devices, folders and model files."),
 }
 """Every command with where it is and what it does, so that `umi --help` imports none of them."""
@@ -76,8 +78,11 @@ class Commands(click.Group):
 @click.version_option(package_name="alpha-umi", prog_name="umi", message="%(prog)s %(version)s")
 @click.option("--continue", "latest", is_flag=True, help="Open the screen with the session used last.")
 @click.option("--resume", metavar="ID", help="Open the screen with this session; the start of an ID is enough.")
+@click.option(
+    "--unsafe-no-sandbox", "unsafe", is_flag=True, help="Run tools unconfined, this once; only at a terminal, by hand."
+)
 @click.pass_context
-def main(ctx: click.Context, latest: bool, resume: str | None) -> None:
+def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> None:
     """An offline agent: three small language models plan, call tools and answer.
 
     Without a command, umi opens its screen in the terminal. UMI_HOME moves configuration, data and state into one
@@ -86,7 +91,9 @@ def main(ctx: click.Context, latest: bool, resume: str | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    ctx.obj = ctx.obj or Home(Paths.find())
+    ctx.obj = ctx.obj or Home(Paths.find(), unsafe=unsafe)
+    if unsafe and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("--unsafe-no-sandbox is for a person at a terminal; leave it away, tools run confined then")
     if ctx.invoked_subcommand is not None:
         if latest or resume:
             raise UsageError("--continue and --resume open the screen; leave the command away")

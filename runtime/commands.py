@@ -38,19 +38,26 @@ def show(home: Home, session_id: str) -> None:
     """Show a session, one line for each step; the start of an ID is enough."""
     from . import events as ev
     from .lines import joined, line
+    from .undo import changed_turns
 
     with _store(home) as store:
         events = store.open(session_id).events()
+    changes = {turn.number: turn.paths for turn in changed_turns(events, home.notebook)}
+    number = 0
     for event in joined(events):
         match event:
             case ev.TurnStarted():
+                number += 1
                 click.echo(f"> {printable(event.instruction)}")
             case ev.PlanDelta() | ev.CallDelta() | ev.AnswerDelta():
                 click.echo(f"unfinished {event.type.removesuffix('_delta')}: {printable(event.text)}")
             case _ if text := line(event):
                 click.echo(text)
-        if isinstance(event, ev.TurnFinished) and event.answer:
-            click.echo(printable(event.answer))
+        if isinstance(event, ev.TurnFinished):
+            if event.answer:
+                click.echo(printable(event.answer))
+            for path in changes.get(number, ()):
+                click.echo(f"changed {printable(path)} (`umi undo --turn {number}` puts it back)")
 
 
 @sessions.command()

@@ -48,6 +48,9 @@ def examine(paths: Paths) -> Iterator[Finding]:
     yield Finding(
         "settings", True, f"{paths.settings_file}{'' if paths.settings_file.exists() else ' (not there, all defaults)'}"
     )
+    yield _policy(paths)
+    yield from _sandbox()
+    yield _audit(paths)
     trio = _trio(settings.trio, paths)
     if isinstance(trio, Finding):
         yield trio
@@ -87,6 +90,41 @@ def _settings(file: Path) -> Settings | Finding:
         return Settings.load(file)
     except UmiError as error:
         return Finding("settings", False, str(error))
+
+
+def _policy(paths: Paths) -> Finding:
+    from ..tools.policy import Policies
+
+    try:
+        tools = Policies.load(paths.policy_file).tools
+    except UmiError as error:
+        return Finding("policy", False, str(error))
+    return Finding("policy", True, f"{paths.policy_file}, {', '.join(tools) or 'nothing said about single tools'}")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """The level that tools are confined at, found out as a session does."""
+    import tempfile
+
+    from ..tools.catalogue import Catalogue
+
+    with tempfile.TemporaryDirectory() as folder, Catalogue(Path(folder), Path(folder), ()) as catalogue:
+        state = catalogue.sandbox
+    layers = ", ".join(state.layers) or "nothing confines tools, so only those that need no files or programs run"
+    advice = "" if state.level in ("A", "M") else "; the Debian package bubblewrap and a kernel with Landlock give A"
+    yield Finding("sandbox", state.level != "0", f"level {state.level} ({layers}){advice}")
+    if state.reason:
+        yield Finding("sandbox", True, state.reason)
+
+
+def _audit(paths: Paths) -> Finding:
+    from ..tools.audit import AuditLog
+
+    log = AuditLog(paths.audit)
+    try:
+        return Finding("audit", True, f"{paths.audit}, {log.verify()} records, all as they were written")
+    except (UmiError, OSError) as error:
+        return Finding("audit", False, f"{error}; without a log no tool runs, so move {paths.audit} away to start anew")
 
 
 def _trio(name: str, paths: Paths) -> Trio | Finding:

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Home:
-    """The folders of this user, and the settings, which are read when they are first asked for."""
+    """The folders of this user, and the settings, which are read when they are first asked for.
+
+    unsafe: the user has asked for tools to run unconfined, on the command line of this process.
+    """
 
     paths: Paths
+    unsafe: bool = False
 
     @cached_property
     def settings(self) -> Settings:
@@ -31,7 +35,7 @@ class Home:
         """The tools of this user, at work in `workspace`; see `world.open_catalogue`."""
         from .world import open_catalogue
 
-        return open_catalogue(self.paths, workspace)
+        return open_catalogue(self.paths, workspace, unsafe=self.unsafe)
 
     @property
     def notebook(self) -> Path:

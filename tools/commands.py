@@ -66,7 +66,7 @@ def call(context: click.Context, name: str, arguments: str, workspace: Path) -> 
     with _catalogue(context, workspace) as catalogue:
         tool = _known(catalogue, name)
         request = ToolCall(tool=name, arguments=_checked(tool, arguments))
-        observation = catalogue.call(request)
+        observation = catalogue.call(request, "user")
     if observation.status != "ok":
         click.echo(f"{observation.status}: {printable(observation.content)}", err=True)
         context.exit(_FAILED)

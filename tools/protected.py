@@ -84,6 +84,26 @@ def identify(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+class Pins:
+    """What is at some paths now, held on to, so that nothing else can come to have the same identity."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._held = {path: descriptor for path in paths if (descriptor := _hold(path)) is not None}
+
+    def unmoved(self, path: Path) -> bool:
+        """Whether the path still leads to what was there; also if nothing was and nothing is."""
+        found = identify(path)
+        if (descriptor := self._held.get(path)) is None:
+            return found is None
+        held = os.fstat(descriptor)
+        return found == (held.st_dev, held.st_ino)
+
+    def release(self) -> None:
+        """Let go; idempotent."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+
 def set_planted_aside(folders: Iterable[Path], before: Mapping[Path, Identity]) -> dict[Path, Path]:
     """Rename protected entries that were not there `before`, so that no program finds them; old and new names."""
     moved = {}
@@ -93,6 +113,13 @@ def set_planted_aside(folders: Iterable[Path], before: Mapping[Path, Identity]) 
             path.rename(aside)
             moved[path] = aside
     return moved
+
+
+def _hold(path: Path) -> int | None:
+    try:
+        return os.open(path, getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def _names(folder: Path) -> list[str]:

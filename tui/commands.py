@@ -119,6 +119,7 @@ def _agent(
             settings=settings,
             paths=home.paths,
             session=session,
+            unsafe=home.unsafe,
         ) as agent:
             yield agent, asker
 

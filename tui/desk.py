@@ -107,6 +107,7 @@ class Desk:
             settings=self.home.settings,
             paths=self.home.paths,
             engine=self._engine() if self._engine else None,
+            unsafe=self.home.unsafe,
         )
         self.agent.catalogue.start()
         return self.agent

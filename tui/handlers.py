@@ -104,7 +104,7 @@ async def retry(screen: ChatScreen, argument: str) -> None:
 
 
 async def undo(screen: ChatScreen, argument: str) -> None:
-    from .undo import undo_last_turn
+    from ..runtime.undo import undo_last_turn
 
     session, agent = screen.bridge.desk.session, screen.bridge.desk.agent
     if session is None or agent is None:

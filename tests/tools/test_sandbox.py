@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import socket
@@ -12,16 +13,16 @@ from pathlib import Path
 
 import hostile_tools
 import pytest
+from boxes import LEVELS, refused
 
 from alpha_umi.tools.catalogue import Catalogue
 from alpha_umi.tools.decorator import Tool
 from alpha_umi.tools.spec import Observation, ToolCall
 from alpha_umi.tools.worker import landlock, seccomp, syscalls
+from alpha_umi.tools.worker.identity import TOOL_ID
 
 TOOLS = [value for value in vars(hostile_tools).values() if isinstance(value, Tool)]
 SECRET = "the secret of the house"
-
-pytestmark = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return house
 
 
-@pytest.fixture(scope="module")
-def catalogue(house: Path) -> Iterator[Catalogue]:
-    with Catalogue(house / "box", house / "notebook", TOOLS) as made:
+@pytest.fixture(scope="module", params=LEVELS)
+def catalogue(house: Path, request: pytest.FixtureRequest) -> Iterator[Catalogue]:
+    with Catalogue(house / "box", house / "notebook", TOOLS, levels=[request.param]) as made:
+        assert made.sandbox.level == request.param, made.sandbox
         yield made
 
 
@@ -75,59 +77,54 @@ def test_nothing_outside_is_read_by_any_kind_of_tool(catalogue: Catalogue, house
         read = call(catalogue, "read", path=path)
         shell = call(catalogue, "shell", command=f"cat '{path}'")
         python = call(catalogue, "python", code=f"print(open({path!r}).read())")
-        assert read.status == "error" and "Permission denied" in read.content, path
-        assert shell.content.startswith("1 ") and "Permission denied" in shell.content, path
-        assert python.content.startswith("1 ") and "Permission denied" in python.content, path
+        assert read.status == "error" and refused(read), path
+        assert shell.content.startswith("1 ") and refused(shell), path
+        assert python.content.startswith("1 ") and refused(python), path
         assert SECRET not in read.content + shell.content + python.content
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/self/environ", "~/.bashrc"])
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", "/proc/1/environ", "~/.bashrc"])
 def test_private_files_of_the_system_are_closed(catalogue: Catalogue, path: str) -> None:
     path = os.path.expanduser(path)  # noqa: PTH111
-    assert "Permission denied" in call(catalogue, "read", path=path).content or not Path(path).exists()
+    assert refused(call(catalogue, "read", path=path)) or not Path(path).exists()
 
 
 def test_folders_outside_are_not_listed(catalogue: Catalogue, house: Path) -> None:
     assert "inside.txt" in call(catalogue, "act", what="list", path=".").content
     for path in ("..", str(house), "folder link", "/", "/root", "/home", "/tmp", "/proc"):
-        assert "Permission denied" in call(catalogue, "act", what="list", path=path).content, path
+        listing = call(catalogue, "act", what="list", path=path)
+        if catalogue.sandbox.level == "B1" and listing.status == "ok":
+            shown = set(ast.literal_eval(listing.content))
+            assert shown.isdisjoint({"secret.txt", "box2", "boot", "home", "var", ".bashrc", ".ssh"}), path
+        else:
+            assert refused(listing), path
 
 
 def test_a_read_grant_does_not_allow_writing(catalogue: Catalogue, house: Path) -> None:
-    assert "Permission denied" in call(catalogue, "write_ungranted", path="new.txt").content
+    assert refused(call(catalogue, "write_ungranted", path="new.txt"))
     assert not (house / "box" / "new.txt").exists()
 
 
 def test_without_a_grant_the_workspace_is_closed(catalogue: Catalogue) -> None:
-    assert "Permission denied" in call(catalogue, "read_ungranted", path="inside.txt").content
+    assert refused(call(catalogue, "read_ungranted", path="inside.txt"))
 
 
 def test_writing_stays_in_the_grant(catalogue: Catalogue, house: Path) -> None:
     assert call(catalogue, "write", path="sub/new.txt").content == "written"
     assert (house / "box" / "sub" / "new.txt").read_text(encoding="utf-8") == "x"
     for path in [*ways_out(house), str(house / "fresh.txt"), "/tmp/fresh.txt", "/dev/shm/fresh"]:
-        assert "Permission denied" in call(catalogue, "write", path=path).content, path
+        assert refused(call(catalogue, "write", path=path)), path
     assert (house / "secret.txt").read_text(encoding="utf-8") == SECRET
 
 
-@pytest.mark.parametrize(
-    ("what", "reason"),
-    [
-        ("unlink", "Permission denied"),
-        ("truncate", "Permission denied"),
-        ("rename in", "Permission denied"),
-        ("link", "Permission denied"),
-        ("chmod", "Operation not permitted"),
-        ("utime", "Operation not permitted"),
-    ],
-)
-def test_files_outside_are_not_changed(catalogue: Catalogue, house: Path, what: str, reason: str) -> None:
+@pytest.mark.parametrize("what", ["unlink", "truncate", "rename in", "link", "chmod", "utime"])
+def test_files_outside_are_not_changed(catalogue: Catalogue, house: Path, what: str) -> None:
     secret = house / "secret.txt"
     before = secret.stat()
     observation = call(catalogue, "act", what=what, path=str(secret))
     after = secret.stat()
     assert observation.status == "error"
-    assert reason in observation.content or "cross-device" in observation.content
+    assert refused(observation)
     assert (after.st_mode, after.st_mtime, after.st_size) == (before.st_mode, before.st_mtime, before.st_size)
 
 
@@ -135,7 +132,7 @@ def test_nothing_is_moved_or_made_outside(catalogue: Catalogue, house: Path) -> 
     for what, path in (("rename out", house / "moved.txt"), ("mkdir", house / "made")):
         assert call(catalogue, "act", what=what, path=str(path)).status == "error"
         assert not path.exists()
-    assert call(catalogue, "act", what="mkdir", path="made").status == "ok"
+    assert call(catalogue, "act", what="mkdir", path=f"made {catalogue.sandbox.level}").status == "ok"
 
 
 def test_programs_need_the_exec_grant(catalogue: Catalogue) -> None:
@@ -145,7 +142,7 @@ def test_programs_need_the_exec_grant(catalogue: Catalogue) -> None:
 
 def test_a_child_of_a_child_is_confined_too(catalogue: Catalogue, house: Path) -> None:
     assert call(catalogue, "shell", command="sh -c 'sh -c \"cat inside.txt\"'").content == "0 inside"
-    assert "Permission denied" in call(catalogue, "shell", command=f"sh -c 'sh -c \"cat {house}/secret.txt\"'").content
+    assert refused(call(catalogue, "shell", command=f"sh -c 'sh -c \"cat {house}/secret.txt\"'"))
 
 
 @pytest.mark.parametrize("what", ["internet", "internet 6", "unix", "netlink"])
@@ -164,10 +161,11 @@ def test_a_listening_service_of_the_user_is_out_of_reach(catalogue: Catalogue) -
 
 
 def test_a_program_cannot_signal_processes_outside(catalogue: Catalogue) -> None:
-    if landlock.version() < 6:
+    if landlock.version() < 6 and catalogue.sandbox.level == "B2":
         pytest.skip("this kernel cannot keep signals in")
     with subprocess.Popen(["sleep", "60"]) as bystander:
-        assert "not permitted" in call(catalogue, "shell", command=f"kill -9 {bystander.pid}").content
+        killed = call(catalogue, "shell", command=f"kill -9 {bystander.pid}").content
+        assert "not permitted" in killed or "No such process" in killed
         assert bystander.poll() is None
         assert call(catalogue, "shell", command="sleep 60 & kill $! && echo ended").content == "0 ended\n"
         bystander.kill()
@@ -177,9 +175,11 @@ def test_capabilities_and_privileges_are_gone(catalogue: Catalogue) -> None:
     code = (
         "import ctypes; libc = ctypes.CDLL(None); data = (ctypes.c_uint32 * 6)()\n"
         "libc.capget((ctypes.c_uint32 * 2)(0x20080522, 0), data)\n"
-        "print([data[0] & ~2, data[1] & ~2, *data[2:]], libc.prctl(39, 0, 0, 0, 0))"
+        "import os; print(list(data), libc.prctl(39, 0, 0, 0, 0), os.geteuid(), '')"
     )
-    assert call(catalogue, "python", code=code).content == "0 [0, 0, 0, 0, 0, 0] 1\n"
+    kept, user = (2, TOOL_ID) if os.geteuid() == 0 else (0, os.geteuid())
+    said = call(catalogue, "python", code=code).content
+    assert said.startswith(f"0 [{kept}, {kept}, {kept}, 0, 0, 0] 1 {user} "), said
 
 
 def test_the_environment_is_an_allow_list(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,34 +195,6 @@ def test_a_planted_module_is_not_imported(catalogue: Catalogue, house: Path) -> 
     (house / "box" / "json.py").write_text("raise SystemExit('planted')", encoding="utf-8")
     assert call(catalogue, "python", code="import json; print(json.dumps(1))").content == "0 1\n"
     assert call(catalogue, "add", a=1).content == "2"
-
-
-def test_without_landlock_only_tools_that_need_nothing_run(house: Path) -> None:
-    """A process whose kernel answers ENOSYS to Landlock, as one without it does."""
-    script = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import dataclasses, errno, pathlib, hostile_tools
-from alpha_umi.tools.catalogue import Catalogue
-from alpha_umi.tools.spec import ToolCall
-from alpha_umi.tools.worker import kernel, seccomp, syscalls
-syscalls.CALLS["landlock"] = (444, 444)
-seccomp._rules = lambda programs, abi: iter([seccomp._Rule("landlock", errno.ENOSYS)])
-kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-seccomp.restrict(programs=True, abi=0)
-tools = [hostile_tools.add, hostile_tools.read, hostile_tools.shell]
-box = pathlib.Path({str(house / "box")!r})
-with Catalogue(box, box.parent / "notebook", tools) as catalogue:
-    calls = {{"add": {{"a": 1}}, "read": {{"path": "inside.txt"}}, "shell": {{"command": "echo hi"}}}}
-    for name, arguments in calls.items():
-        observation = catalogue.call(ToolCall(tool=name, arguments=arguments))
-        print(observation.status, observation.content)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
-    assert lines[0] == "ok 2", done.stderr
-    assert all(line.startswith("denied the tool was not run: this kernel has no Landlock") for line in lines[1:])
-    assert len(lines) == 3
 
 
 def test_older_kernels_are_asked_for_what_they_know() -> None:

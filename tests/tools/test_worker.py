@@ -128,10 +128,10 @@ def test_a_tool_that_breaks_its_process_is_one_failed_call(brief: Catalogue, wha
 
 @pytest.mark.parametrize("what", ["fork", "descriptors", "threads", "kill worker", "stop worker", "unshare"])
 def test_what_a_tool_may_not_do_fails_inside_it(catalogue: Catalogue, what: str) -> None:
-    assert_works(catalogue)
+    assert call(catalogue, "act", what="pair").status == "ok"
     before = workers()
     assert call(catalogue, "act", what=what).status in ("error", "killed")
-    assert_works(catalogue)
+    assert call(catalogue, "act", what="pair").status == "ok"
     assert workers() == before
 
 
@@ -233,7 +233,7 @@ def test_a_worker_that_dies_between_calls_is_replaced(tmp_path: Path) -> None:
 def test_a_worker_that_dies_during_a_call_is_one_failed_call(tmp_path: Path, number: signal.Signals) -> None:
     with open_catalogue(tmp_path) as catalogue:
         assert_works(catalogue)
-        folder = scratch_folder(catalogue)
+        folder = Path(call(catalogue, "shell", command="echo $TMPDIR").content.split()[1]).parent
         timer = threading.Timer(0.3, os.kill, (workers()[-1].pid, number))
         timer.start()
         observation = call(catalogue, "shell", command="sleep 654321")
@@ -273,7 +273,7 @@ def test_a_deep_tree_in_the_private_folder_is_removed(catalogue: Catalogue) -> N
     )
     status, folder = call(catalogue, "python", code=code).content.split()
     assert status == "0"
-    assert_works(catalogue)
+    assert call(catalogue, "act", what="pair").status == "ok"
     assert not Path(folder).exists()
 
 
@@ -282,7 +282,7 @@ def test_a_process_that_cannot_start_is_told(tmp_path: Path, monkeypatch: pytest
     broken.write_text("#!/bin/sh\necho no such interpreter >&2\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(broken))
-    with open_catalogue(tmp_path) as catalogue, pytest.raises(SandboxError, match="no such interpreter"):
+    with open_catalogue(tmp_path) as catalogue, pytest.raises(SandboxError, match=r"cannot start: .*python"):
         call(catalogue, "add", a=1)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import SandboxError
 from ..observations import observed
-from ..protected import Identity, identify, nested, present, set_planted_aside
+from ..protected import Identity, Pins, identify, nested, present, set_planted_aside
 from ..spec import Observation
 from . import levels
 from .bubblewrap import View
@@ -22,17 +22,17 @@ from .levels import LAYERS, SandboxState
 from .selftest import examine
 
 _MOST_WORKERS = 6
-_verdicts: dict[Level, str] = {}
+_held: set[Level] = set()
 _examining = threading.Lock()
 
 
 @dataclass(slots=True)
 class _Slot:
-    """A worker and what its box was made of: each path with its identity when the box was made."""
+    """A worker and what its box was made of: what each path led to when the box was made."""
 
     worker: Worker
     view: View
-    made_of: dict[Path, Identity | None] = field(default_factory=dict)
+    made_of: Pins
 
     def shows(self, grants: Grants) -> bool:
         """Whether the box still shows what is granted now, and closes what must be closed."""
@@ -41,8 +41,12 @@ class _Slot:
         return (
             wanted <= {*self.view.write, *self.view.protected}
             and read <= {*self.view.read, *self.view.write, *self.view.hidden}
-            and all(self.made_of.get(path) == identify(path) for path in wanted | read)
+            and all(map(self.made_of.unmoved, wanted | read))
         )
+
+    def close(self) -> None:
+        self.worker.close()
+        self.made_of.release()
 
 
 class Sandbox:
@@ -68,6 +72,7 @@ class Sandbox:
         self._unsafe = unsafe
         self._tried = list(levels.candidates() if tried is None else tried)
         self._state = SandboxState("0", (), unsafe=True) if unsafe else None
+        self._faults: dict[Level, str] = {}
         self._slots: dict[object, _Slot] = {}
         self._calling = threading.Lock()
         self._running: Worker | None = None
@@ -118,38 +123,34 @@ class Sandbox:
     def close(self) -> None:
         """End all workers and what they run; idempotent. A later job starts new ones."""
         for slot in list(self._slots.values()):
-            slot.worker.close()
+            slot.close()
         self._slots.clear()
 
     def _level(self) -> Level:
         """The level found, or the one that is tried next."""
         if self._state is not None:
             return self._state.level
-        return next((level for level in self._tried if not _verdicts.get(level)), "0")
+        return next((level for level in self._tried if level not in self._faults), "0")
 
     def _found(self) -> SandboxState:
-        reasons = []
         while self._state is None:
             level = self._level()
-            reason = "" if level == "0" else self._verdict(level)
-            if reason:
-                reasons.append(reason)
-                self.close()
-                continue
-            reasons = [reason for reason in (_verdicts.get(tried, "") for tried in self._tried) if reason]
-            self._state = SandboxState(level, LAYERS[level], reason="; ".join(reasons))
+            if level == "0" or self._holds(level):
+                self._state = SandboxState(level, LAYERS[level], reason="; ".join(self._faults.values()))
         return self._state
 
-    def _verdict(self, level: Level) -> str:
-        """Why the level does not hold on this machine; empty if it does."""
+    def _holds(self, level: Level) -> bool:
+        """Whether the level passes its test, which one success answers for the whole process."""
         with _examining:
-            if level not in _verdicts:
-                try:
+            try:
+                if level not in _held:
                     examine(self._slot(level, Grants()).worker, level)
-                    _verdicts[level] = ""
-                except SandboxError as error:
-                    _verdicts[level] = str(error)
-            return _verdicts[level]
+                    _held.add(level)
+            except SandboxError as error:
+                self._faults[level] = str(error)
+                self.close()
+                return False
+        return True
 
     def _closed(
         self, grants: Grants, level: Level, *, trusted: bool, known: Mapping[Path, Identity] | None = None
@@ -169,9 +170,9 @@ class Sandbox:
         slot = self._slots.pop(key, None)
         if slot is None or (level in ("A", "B1", "M") and not slot.shows(grants)):
             if slot is not None:
-                slot.worker.close()
+                slot.close()
             while len(self._slots) >= _MOST_WORKERS:
-                self._slots.pop(next(iter(self._slots))).worker.close()
+                self._slots.pop(next(iter(self._slots))).close()
             slot = self._made(level, grants, slot.view if slot and level == "A" else None)
         self._slots[key] = slot
         return slot
@@ -179,8 +180,8 @@ class Sandbox:
     def _made(self, level: Level, grants: Grants, before: View | None) -> _Slot:
         view = replace(_view(grants, before), empty=(self._workspace,))
         modules = self._preload.get(kind(grants), ()) if level in ("A", "B1", "M") else _all(self._preload)
-        paths = {*view.read, *view.write, *view.protected, *view.hidden}
-        return _Slot(Worker(modules, level, view), view, {path: identify(path) for path in paths})
+        made_of = Pins({*view.read, *view.write, *view.protected, *view.hidden})
+        return _Slot(Worker(modules, level, view), view, made_of)
 
 
 def _view(grants: Grants, before: View | None) -> View:
