@@ -67,7 +67,7 @@ def test_a_second_agent_evaluates_no_tool_documents(tmp_path):
             events = [event for event in agent.turn("What is 12.5% of 360?") if isinstance(event, Usage)]
             documents = agent.engine.count("planner", load_dialect("nano").head("planner", agent.catalogue.specs))
         firsts.append({event.role: event.usage for event in reversed(events)})
-    assert documents > 500
+    assert documents > 80
     for role in set(firsts[0]) & {"planner", "caller"}:
         first, second = (usages[role] for usages in firsts)
         assert first.evaluated == first.prompt == second.prompt
