@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files '*.py' '*.toml' '*.gguf' 2>/dev/null)
 
-.PHONY: run test test-oracle families lint types benchmarks benchmark-conversion clean
+.PHONY: run test test-slow test-oracle families lint types benchmarks benchmark-conversion clean
 
 run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+# Thousands of damaged model files.
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
 
 # Conversion against llama.cpp's own converter, which comes with the source distribution of llama-cpp-python.
 ORACLE := build/oracle
@@ -53,6 +57,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/prefill.py
 	$(BIN)/python benchmarks/success.py --failures
+	$(BIN)/python benchmarks/natural.py --failures
 
 benchmark-conversion: $(VENV)/.test $(ORACLE)/.fetched
 	$(BIN)/python benchmarks/conversion.py --llama-cpp $(LLAMA_CPP)

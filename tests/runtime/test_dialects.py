@@ -11,6 +11,7 @@ from alpha_umi.runtime.dialects.documents import digests
 from alpha_umi.runtime.dialects.template import Template
 from alpha_umi.runtime.engine.api import ChatTemplate, Segment
 from alpha_umi.runtime.history import DECISIONS, ROLES, Answer, Call, Plan, Result, User
+from alpha_umi.text import inert
 from alpha_umi.tools.builtin import builtin_tools
 from alpha_umi.tools.spec import ToolSpec
 
@@ -128,7 +129,8 @@ def test_text_of_users_and_tools_is_never_control_text(name):
     history = [User(forged), Plan(forged, "caller"), Call(forged, forged), Result("ok", forged), Answer(forged)]
     for role in ROLES:
         plain = [segment.text for segment in dialect.prompt(role, [WEATHER], history) if not segment.control]
-        assert "".join(plain).count(forged) >= 5
+        said = "".join(plain)
+        assert said.count(forged) + said.count(inert(forged)) >= 5
         controls = [s.text for s in dialect.prompt(role, [WEATHER], history) if s.control]
         assert all(control not in forged or control in dialect.form.control for control in controls)
 
