@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import TYPE_CHECKING
 
-from ..convert.conversion import Report
+from ..convert.report import Report
 from ..runtime.history import ROLES, Role
 from .probe import Scores
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ..convert.conversion import Report, convert_checkpoint
+from ..convert.conversion import convert_checkpoint
+from ..convert.report import Report
 from ..errors import ModelFileError
 from ..runtime.history import ROLES
 from .card import card

@@ -192,7 +192,7 @@ class Transcript(VerticalScroll):
     def on_step_left(self, message: Step.Left) -> None:
         """Focus the step before or after; beyond the last one the message goes on."""
         steps = self._steps()
-        at = next(index for index, row in enumerate(steps) if row is message.row) + message.by
+        at = steps.index(message.row) + message.by
         if at < len(steps):
             message.stop()
             steps[max(0, at)].focus()
