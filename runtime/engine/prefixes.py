@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from importlib.metadata import version
 from io import BufferedReader
 from pathlib import Path
@@ -77,7 +78,7 @@ class Prefixes:
             if state is None:
                 path.unlink()
             else:
-                os.utime(path)
+                _mark_used(path)
         return state
 
     def _checked(self, file: BufferedReader, key: str) -> memoryview | None:
@@ -112,6 +113,7 @@ class Prefixes:
                 for start in range(0, len(state), _CHUNK):
                     self._flag.check()
                     file.write(memoryview(state)[start : start + _CHUNK])
+            _mark_used(unfinished)
             unfinished.replace(path)
         except OSError as error:
             self.problem = _cannot_be_written(path.parent, error.strerror or str(error))
@@ -159,6 +161,12 @@ def _oldest_first(folder: Path) -> list[tuple[Path, int]]:
                 stat = path.lstat()
                 found.append((stat.st_mtime_ns, path, stat.st_size))
     return [(path, size) for _, path, size in sorted(found)]
+
+
+def _mark_used(path: Path) -> None:
+    """Set a file's times to now, finer than the ticks that the system sets them by."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))
 
 
 def _free(folder: Path) -> int:
