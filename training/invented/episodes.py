@@ -87,7 +87,9 @@ def chained(source: Source) -> Episode:
     noun, kind = source.pick(_FINDABLE)
     first = measuring(source, noun)
     second = make_tool(source, (first.name, first.noun), need=kind)
-    key, slot = first.parameters[0], next(p for p in second.parameters if p.kind == kind)
+    key, slot = first.parameters[0], next((p for p in second.parameters if p.kind == kind), None)
+    if slot is None:
+        return chained(source)
     about, given = key.value(source), arguments(source, second)
     found = values.make(source, kind)
     given = {p.name: found if p is slot else given[p.name] for p in second.parameters if p is slot or p.name in given}

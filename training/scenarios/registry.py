@@ -48,7 +48,7 @@ _SINGLE: Mapping[str, tuple[Family, float]] = {
     "impossible": (conversation.impossible, 7.0),
 }
 _GROUPS: tuple[tuple[Callable[[], Mapping[str, Family]], float], ...] = (
-    (multi.families, 27.0),
+    (multi.families, 13.0),
     (failing.families, 8.0),
 )
 _ATTEMPTS = 100
