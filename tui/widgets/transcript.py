@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from textual.containers import VerticalScroll
 from textual.widget import Widget
@@ -192,7 +192,7 @@ class Transcript(VerticalScroll):
     def on_step_left(self, message: Step.Left) -> None:
         """Focus the step before or after; beyond the last one the message goes on."""
         steps = self._steps()
-        at = steps.index(message.row) + message.by
+        at = steps.index(cast(Widget, message.row)) + message.by
         if at < len(steps):
             message.stop()
             steps[max(0, at)].focus()
