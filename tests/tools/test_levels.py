@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import hostile_tools
@@ -89,7 +90,8 @@ def test_a_level_that_does_not_hold_is_not_taken_and_the_reason_is_told(
     """The box shows what it must not: the live test notices, whatever its parts promise."""
     if "A" not in LEVELS:
         pytest.skip("there is no bubblewrap here")
-    monkeypatch.setattr(sandbox, "_view", lambda grants, before: View(Path(), read=(Path("/tmp"),)))
+    shown = Path(tempfile.gettempdir()).resolve()
+    monkeypatch.setattr(sandbox, "_view", lambda grants, before: View(Path(), read=(shown,)))
     with opened(tmp_path, levels=["B1", "B2"]) as catalogue:
         state = catalogue.sandbox
     assert state.level == "B2"
