@@ -82,13 +82,16 @@ class _Channel:
 
 
 def _serve(channel: _Channel, folder: Path, modules: list[str]) -> None:
-    """Answer requests for ever; the modules are imported one by one while nothing else is to do."""
+    """Answer requests for ever; the modules are imported one by one while nothing else is to do, and between calls that
+    come one after the other, since what is not imported here is imported by every call again."""
     channel.send(Reply(number=0))
     waiting = modules[::-1]
     while True:
-        while waiting and not channel.pending():
+        while waiting:
             with suppress(ImportError):
                 importlib.import_module(waiting.pop())
+            if channel.pending():
+                break
         gc.freeze()
         request = channel.receive()
         if request.job is not None:
