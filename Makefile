@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
 
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest -m "not slow" -W "ignore::pytest.PytestUnraisableExceptionWarning" --deselect tests/runtime/test_untrusted.py::test_a_server_tool_asks_runs_is_recorded_and_is_read_as_data --ignore tests/tui/test_screens.py
+	$(BIN)/python -m pytest -m "not slow"
 
 # Thousands of damaged model files.
 test-slow: $(VENV)/.test
