@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Iterable
 from typing import ClassVar
@@ -33,6 +35,8 @@ QUIT_SECONDS = 3.0
 
 NEWS_SECONDS = 0.5
 SETTLE_SECONDS = 0.4
+STOPPED = 4
+"""Exit status where the user, here by closing the terminal, ended it."""
 
 
 class UmiApp(App[None]):
@@ -80,11 +84,19 @@ class UmiApp(App[None]):
 
     def on_mount(self) -> None:
         self.set_interval(NEWS_SECONDS, self._tell_news)
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number, leave in ((signal.SIGTERM, self.exit), (signal.SIGHUP, self._hang_up)):
             try:
-                asyncio.get_running_loop().add_signal_handler(number, self.exit)
+                asyncio.get_running_loop().add_signal_handler(number, leave)
             except (NotImplementedError, RuntimeError, ValueError):
                 return
+
+    def _hang_up(self) -> None:
+        """Leave; where the terminal is gone at once, since the driver would wait for ever to write to it."""
+        if _has_terminal():
+            self.exit()
+        else:
+            self.on_unmount()
+            os._exit(STOPPED)
 
     def on_resize(self) -> None:
         """Draw once more a moment later: a terminal may still be moving its old lines while the new ones arrive."""
@@ -181,6 +193,15 @@ class UmiApp(App[None]):
 
 
 _EVERYWHERE = frozenset(each.name for each in ACTIONS if each.place == "everywhere")
+
+
+def _has_terminal() -> bool:
+    """Whether the terminal still answers; after a hang-up it does not."""
+    try:
+        termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (termios.error, ValueError, OSError):
+        return False
+    return True
 
 
 def run_ui(home: Home, options: Options) -> int:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 READY = "sum 0/s"
 """The meters know the contexts: the models are loaded."""
 
-WRITE = "write the word hello into the file note.txt"
+WRITE = "put the words water the tomatoes into garden.md"
 
 
 def idle(screen):
@@ -37,7 +37,7 @@ def test_start_ask_approve_resume_and_quit(tmp_path):
         screen = terminal.sees("ended with 0", "goes on with this session")
         session = re.search(r"umi --resume (\w+)", screen)[1]
     with Tmux(tmp_path, "--resume", session) as terminal:
-        terminal.sees(f"session {session}", WRITE, "note.txt", READY.split()[0])
+        terminal.sees(f"session {session}", WRITE, "garden.md", READY.split()[0])
         terminal.keys("C-d")
         terminal.sees("ended with 0")
 
@@ -65,7 +65,7 @@ def test_cancel_refuses_and_keeps_what_was_done(tmp_path):
         assert not list((tmp_path / "work").iterdir())
         terminal.resize(20, 5)
         terminal.resize(80, 24)
-        terminal.sees("Ctrl+S sessions", "write the word hello")
+        terminal.sees("Ctrl+S sessions", WRITE)
         terminal.keys("C-c")
         terminal.sees("press it again to quit")
         terminal.keys("C-c")
