@@ -85,8 +85,13 @@ class Connection:
 
     def _ask(self, question: Callable[[ClientSession], Awaitable[Answer]], seconds: float) -> Answer:
         session = self._waited(self._session, self._bounds.start_seconds)
-        asked = self._bounded(question(session), seconds)
-        return self._waited(asyncio.run_coroutine_threadsafe(asked, self._loop), seconds)
+        asked = self._bounded(lambda: question(session), seconds)
+        try:
+            answer = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        except RuntimeError as error:  # closed meanwhile from another thread
+            asked.close()
+            raise self._ended(error) from None
+        return self._waited(answer, seconds)
 
     def _waited(self, answer: Future[Answer], seconds: float) -> Answer:
         try:
@@ -100,10 +105,10 @@ class Connection:
         except (Exception, CancelledError) as error:
             raise self._ended(error) from None
 
-    async def _bounded(self, answer: Awaitable[Answer], seconds: float) -> Answer:
+    async def _bounded(self, question: Callable[[], Awaitable[Answer]], seconds: float) -> Answer:
         self._channel.begin()
         async with asyncio.timeout(seconds):
-            return await answer
+            return await question()
 
     def _ended(self, error: BaseException | None = None) -> ServerFault:
         reason = self._channel.fault or f"its answer cannot be used ({type(error).__name__})"
@@ -122,7 +127,16 @@ class Connection:
             if not self._session.done():
                 self._session.set_exception(error)
         finally:
+            self._drain()
             self._loop.close()
+
+    def _drain(self) -> None:
+        """Cancel what was asked in the last moment, so that nobody waits for it."""
+        self._loop.run_until_complete(asyncio.sleep(0))
+        while left := asyncio.all_tasks(self._loop):
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(left))
 
     async def _serve(self) -> None:
         info = types.Implementation(name="alpha-umi", version=version("alpha-umi"))
@@ -131,7 +145,7 @@ class Connection:
             ClientSession(heard, said, message_handler=self._heard, client_info=info) as session,
         ):
             try:
-                await self._bounded(session.initialize(), self._bounds.start_seconds)
+                await self._bounded(session.initialize, self._bounds.start_seconds)
             except Exception as error:
                 self._session.set_exception(error)
                 return
