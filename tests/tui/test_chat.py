@@ -109,7 +109,7 @@ def test_escape_stops_at_once_and_keeps_what_was_written(tmp_path):
 
 def test_leaving_in_the_middle_of_a_turn_is_no_fault(tmp_path):
     async def run():
-        async with staged(tmp_path, SLOW, delay=0.005) as stage:
+        async with staged(tmp_path, SLOW, delay=0.05) as stage:
             await stage.send("go on")
             await stage.sees("one one one")
             await stage.pilot.press("ctrl+q")
