@@ -54,14 +54,13 @@ def make_table(rng: random.Random, path: str | None = None) -> Table:
             f"{slots.made_up(rng)}.csv",
         )
     )
-    names = list(
-        {
-            slots.made_up(rng).capitalize()
-            if rng.random() < 0.4
-            else slots.of(rng, "place" if item in ("city", "place") else "word")
-            for _ in range(rng.randint(3, 7))
-        }
-    )
+    drawn = [
+        slots.made_up(rng).capitalize()
+        if rng.random() < 0.4
+        else slots.of(rng, "place" if item in ("city", "place") else "word")
+        for _ in range(rng.randint(3, 7))
+    ]
+    names = list(dict.fromkeys(drawn))
     low = rng.choice((1, 10, 100, 1000))
     amounts = rng.sample(range(low, low * 90 + 200), len(names))
     decimals = rng.random() < 0.25
