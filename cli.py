@@ -27,6 +27,7 @@ COMMANDS = {
     "models": ("convert.commands:models", "Pull, convert, check and keep model files."),
     "bundle": ("convert.commands_bundle:bundle", "Bring everything to a machine without internet."),
     "train": ("training.commands:train", "Train a trio from a recipe."),
+    "evaluate": ("evaluation.commands:evaluate", "Measure trios and compare them."),
     "undo": ("runtime.commands_safety:undo", "Put back the files that a turn changed."),
     "audit": ("runtime.commands_safety:audit", "Show and verify what tools did."),
     "doctor": ("runtime.commands:doctor", "Check versions, devices, folders and model files."),

@@ -81,8 +81,13 @@ def ask(
     files: Mapping[str, str | bytes],
     setup: Sequence[ToolCall] = (),
     approve: Literal["all", "none"] = "all",
+    settings: str = "",
 ) -> Asked:
-    """Ask `umi run` in a fresh home and a workspace with these files; `setup` are calls made before."""
+    """Ask `umi run` in a fresh home and a workspace with these files; `setup` are calls made before.
+
+    settings: text of the settings file in that home. Raises RuntimeError where `umi run` broke off, and
+    subprocess.TimeoutExpired.
+    """
     with tempfile.TemporaryDirectory(prefix="umi-task-") as place:
         home, workspace = Path(place, "home"), Path(place, "work")
         workspace.mkdir()
@@ -91,6 +96,10 @@ def ask(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         environment = {**os.environ, "UMI_HOME": str(home)}
+        if settings:
+            file = Paths.find(environment).settings_file
+            file.parent.mkdir(parents=True)
+            file.write_text(settings, encoding="utf-8")
         with Catalogue(workspace, Paths.find(environment).notebook) as catalogue:
             for call in setup:
                 catalogue.call(call)
