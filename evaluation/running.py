@@ -19,7 +19,7 @@ from .bench import Bench, Subject
 from .folder import Json, Writer
 from .lanes import try_all
 from .samples import Outcome, Sample, digest_of
-from .tasks import Group, Loading, load
+from .tasks import Group, Loading, load, tasks
 
 _BETWEEN = 5.0
 _PACKAGES = ("alpha-umi", "llama-cpp-python", "llguidance")
@@ -46,6 +46,14 @@ def check_extra() -> None:
         raise UsageError(f"evaluation needs more packages ({', '.join(missing)}): pip install 'alpha-umi[evaluate]'")
 
 
+def _check_decoding(subject: Subject, wanted: Sequence[str]) -> None:
+    known = tasks()
+    for name in wanted:
+        task = known.get(name.partition("/")[0])
+        if subject.unconstrained and task is not None and task.mode == "end to end":
+            raise UsageError(f"{name} runs through `umi run`, which is always constrained; leave --unconstrained away")
+
+
 def plan(wanted: Sequence[str], loading: Loading, say: Say) -> Plan:
     """Load the tasks, each record once; raises UsageError as `tasks.load` does."""
     made, known = Plan(), set[tuple[str, str]]()
@@ -70,6 +78,7 @@ def plan(wanted: Sequence[str], loading: Loading, say: Say) -> Plan:
 def run(subject: Subject, wanted: Sequence[str], loading: Loading, folder: Path, lanes: int, say: Say) -> None:
     """Do the tasks' samples that the folder does not have yet; UsageError if it holds another run."""
     check_extra()
+    _check_decoding(subject, wanted)
     planned = plan(wanted, loading, say)
     manifest = manifest_of(subject, wanted, loading, planned) | {"lanes": lanes}
     with Writer(folder, manifest) as writer:
