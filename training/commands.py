@@ -1,4 +1,4 @@
-"""`umi train`: from a seed to a trio."""
+"""`umi train`: trios from recipes and from data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,28 @@ from ..errors import UsageError
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+class _Trainings(click.Group):
+    """The kinds of training; a first word that names none of them is a recipe's name: `umi train nano`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["trio", *args])
+
+
+@click.group(cls=_Trainings)
+def train() -> None:
+    """Train models. `umi train NAME` is short for `umi train trio NAME`."""
+
+
+@train.command("trio")
 @click.argument("name")
 @click.option("--recipe", "recipe_file", type=_FILE, help="Recipe file instead of the shipped one.")
 @click.option("--run", "folder", type=_FILE, help="Folder of the run [default: runs/NAME].")
 @click.option("--out", "destination", type=_FILE, help="Where the trio goes [default: RUN/trio].")
 @click.option("--tokens", type=click.IntRange(min=1), help="Tokens of stage 1 instead of the recipe's.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints of an earlier run in the folder.")
-def train(
+def trio(
     name: str,
     recipe_file: Path | None,
     folder: Path | None,
