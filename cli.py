@@ -26,7 +26,7 @@ COMMANDS = {
     "trio": ("convert.commands:trio", "Make, choose, list and show trios of models."),
     "models": ("convert.commands:models", "Pull, convert, check and keep model files."),
     "bundle": ("convert.commands_bundle:bundle", "Bring everything to a machine without internet."),
-    "train": ("training.commands:train", "Train a trio from a recipe."),
+    "train": ("training.commands:train", "Train models; build samples from data sets."),
     "evaluate": ("evaluation.commands:evaluate", "Measure trios and compare them."),
     "undo": ("runtime.commands_safety:undo", "Put back the files that a turn changed."),
     "audit": ("runtime.commands_safety:audit", "Show and verify what tools did."),

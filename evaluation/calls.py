@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..runtime.history import Answer, Call, Entry, Plan, Result, User
 from ..tools.schema import check_schema
 from ..tools.spec import ToolCall, ToolSpec
 from ..tools.values import read_json
+from ..training.readers import Notes
 from ..training.readers.schemas import clean_name
 from .accepted import Answer as Accepted
 from .accepted import fault_of_calls
@@ -37,19 +37,6 @@ _TYPES = {
     **dict.fromkeys(("dict", "object", "hashmap"), "object"),
 }
 _SPEAKERS = {"system": User, "user": User, "assistant": Answer}
-
-
-@dataclass(slots=True)
-class Skipped:
-    """Records that could not be used: how many for which reason, and which."""
-
-    reasons: Counter[str] = field(default_factory=Counter)
-    records: list[str] = field(default_factory=list)
-
-    def add(self, reason: str, record: str = "") -> None:
-        self.reasons[reason] += 1
-        if record:
-            self.records.append(f"{record}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +107,7 @@ class Calls:
         return None if self.answers is None else [{name: dict(values)} for name, values in self.answers]
 
 
-def bfcl(folder: Path, skipped: Skipped) -> Iterator[list[Sample]]:
+def bfcl(folder: Path, notes: Notes) -> Iterator[list[Sample]]:
     """The records of every part, one group each; its kind is the part's name. UsageError if there are none."""
     files = sorted((folder / "bfcl").glob("*.jsonl.gz"))
     if not files:
@@ -132,7 +119,7 @@ def bfcl(folder: Path, skipped: Skipped) -> Iterator[list[Sample]]:
                 row = json.loads(line)
                 yield [Sample("bfcl", str(row["id"]), str(row["id"]), part, _attempt(row, part))]
             except (ValueError, KeyError, TypeError, AttributeError, ToolSpecError) as error:
-                skipped.add(_reason(error), f"{file.name} line {number}")
+                notes.skip(_reason(error), f"{part} line {number}")
 
 
 def _lines(file: Path) -> Iterator[str]:

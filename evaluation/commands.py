@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
 from ..runtime.home import Home
 from ..text import printable
+
+if TYPE_CHECKING:
+    from .tasks import Split
 
 _FOLDER = click.Path(path_type=Path)
 _DATA = click.option("--data", type=_FOLDER, help="Folder of the data sets [default: the one in ALPHA_UMI_DATA].")
@@ -53,6 +56,13 @@ def list_tasks(data: Path | None) -> None:
 @click.option("--out", type=_FOLDER, help="Folder of the run [default: runs/evaluate-TRIO].")
 @_DATA
 @click.option("--limit", type=click.IntRange(min=1), help="Records of each task at most, drawn with the seed.")
+@click.option(
+    "--split",
+    type=click.Choice(["held_out", "train", "all"]),
+    default="held_out",
+    show_default=True,
+    help="Records of data sets: those that training leaves out, those that it may see, or all.",
+)
 @click.option("--lanes", type=click.IntRange(1, 64), default=1, show_default=True, help="Samples done at a time.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of what is drawn and made."
@@ -68,6 +78,7 @@ def run_tasks(
     out: Path | None,
     data: Path | None,
     limit: int | None,
+    split: Split,
     lanes: int,
     seed: int,
     unconstrained: bool,
@@ -90,7 +101,7 @@ def run_tasks(
     subject = Subject.find(trio, settings, home.trio_folders, unconstrained=unconstrained)
     asked = Judge.find(judge, home.trio_folders) if judge else None
     folder = out or Path("runs") / f"evaluate-{subject.trio.name}"
-    run(subject, tasks, Loading(_data(data), seed, limit), folder, lanes, _say)
+    run(subject, tasks, Loading(_data(data), seed, limit, split), folder, lanes, _say)
     if asked is not None:
         judge_answers(asked, folder, subject.settings, _say)
     _report(folder, 10_000, 0)

@@ -39,7 +39,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     settings, drawing = run["settings"], summary["bootstrap"]
     yield f"# Evaluation of the trio {run['trio']['name']}"
     yield ""
-    how = f"{_decoding(settings)}, seed {settings['seed']}; {_engine(settings['engine'])}"
+    how = f"{_decoding(settings)}, seed {settings['seed']}, split {settings['split']}; {_engine(settings['engine'])}"
     yield f"Dialect {run['trio']['dialect']}, {how}."
     if summary["samples"] < summary["samples_of_the_tasks"]:
         yield f"**Not complete**: {summary['samples']} of {summary['samples_of_the_tasks']} samples are done."
@@ -100,10 +100,15 @@ def _faults(faults: Mapping[str, str]) -> Iterator[str]:
 def _notes(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, part in summary["run"]["data"].items():
         if part["skipped"]:
-            reasons = ", ".join(f"{reason}: {count}" for reason, count in part["skipped"].items())
-            yield from ("", f"Left out of {name}: {reasons}.")
-            if part["skipped_records"]:
-                yield f"These are {', '.join(part['skipped_records'])}."
+            yield from ("", f"Left out of {name}, with the first records of each reason:", "")
+            for reason, count in part["skipped"].items():
+                yield f"- {reason}: {count} ({', '.join(part['listed'].get(reason, ()))})"
+        if part["guessed"]:
+            yield from ("", f"Guessed in {name}: {_counts(part['guessed'])}.")
     if judge := summary["judge"]:
         model = f"{judge['name']} (SHA-256 {judge['model'][:12]})"
         yield from ("", f"The column Judge is the opinion of a local model, {model}, and none of the paper's metrics.")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in counts.items())

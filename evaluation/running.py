@@ -7,7 +7,7 @@ import importlib.util
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from ..convert.trio import ROLES
 from ..errors import UsageError
+from ..training.readers import Notes
 from .bench import Bench, Subject
 from .folder import Json, Writer
 from .lanes import try_all
@@ -58,7 +59,7 @@ def plan(wanted: Sequence[str], loading: Loading, say: Say) -> Plan:
     """Load the tasks, each record once; raises UsageError as `tasks.load` does."""
     made, known = Plan(), set[tuple[str, str]]()
     for name in wanted:
-        part = Loading(loading.data, loading.seed, loading.limit)
+        part = replace(loading, notes=Notes())
         groups = [group for group in load(name, part) if group[0].key not in known]
         known |= {sample.key for group in groups for sample in group}
         samples = [sample for group in groups for sample in group]
@@ -67,10 +68,11 @@ def plan(wanted: Sequence[str], loading: Loading, say: Say) -> Plan:
             "records": len(groups),
             "samples": len(samples),
             "sha256": digest_of(samples),
-            "skipped": dict(part.skipped.reasons),
-            "skipped_records": part.skipped.records,
+            "skipped": dict(part.notes.skipped),
+            "listed": part.notes.listed,
+            "guessed": dict(part.notes.guessed),
         }
-        left_out = part.skipped.reasons.total()
+        left_out = part.notes.skipped.total()
         say(f"{name}: {len(samples)} samples of {len(groups)} records" + (f", {left_out} skipped" if left_out else ""))
     return made
 
@@ -135,6 +137,7 @@ def manifest_of(subject: Subject, wanted: Sequence[str], loading: Loading, plann
             "tasks": list(wanted),
             "limit": loading.limit,
             "seed": loading.seed,
+            "split": loading.split,
             "unconstrained": subject.unconstrained,
             "limits": subject.settings.limits.model_dump(),
             "engine": _engine(subject),

@@ -87,7 +87,7 @@ def turns(task: str, number: int, example: Example, *, played: bool = False) -> 
     for turn, (place, plan) in enumerate(plans, 1):
         following = next(iter(example.entries[place + 1 :]), None)
         attempt = Turn(example.tools, example.entries[:place], _reference(plan, following), played)
-        yield Sample(task, f"{number}.{turn}", f"{number}", example.kind, attempt)
+        yield Sample(task, f"{number}.{turn}", example.group or f"{number}", example.kind, attempt)
 
 
 def _reference(plan: Plan, following: Entry | None) -> Step:

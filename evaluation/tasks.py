@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import UsageError
-from ..training.readers import READERS, ReaderReport, read
+from ..training.readers import RECORDS, TRAJECTORIES, Notes, ReaderReport, read
+from ..training.scenarios.core import Example
 from ..training.sources import SourceName, examples
+from ..training.splits import split_of
 from . import requests
-from .calls import Skipped, bfcl
+from .calls import Calls, bfcl
 from .samples import Sample
 from .static import turns
 
 Mode = Literal["static", "end to end"]
+Split = Literal["held_out", "train", "all"]
 Group: TypeAlias = Sequence[Sample]
 
 COUNT = 200
@@ -28,12 +31,20 @@ _PER_KIND = 12
 
 @dataclass(slots=True)
 class Loading:
-    """What tasks are loaded from. data: the folder of the data sets, if it is known. limit: records of a task."""
+    """What a task is loaded from, and how that went.
+
+    data: the folder of the data sets, if it is known. limit: records of a task. split: which records of data sets are
+    taken: those that `umi train data` keeps out of training, those that it does not, or all.
+    """
 
     data: Path | None
     seed: int = 0
     limit: int | None = None
-    skipped: Skipped = field(default_factory=Skipped)
+    split: Split = "held_out"
+    notes: Notes = field(default_factory=Notes)
+
+    def takes(self, example: Example) -> bool:
+        return self.split in ("all", split_of(example))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ def tasks() -> dict[str, Task]:
     ]
     found += [
         Task(name, "static", (reader.__doc__ or name).split("\n")[0].rstrip("."), _reader(name), name)
-        for name, reader in READERS.items()
+        for name, reader in {**RECORDS, **TRAJECTORIES}.items()
         if name != "bfcl"
     ]
     return {task.name: task for task in found}
@@ -118,18 +129,20 @@ def _own(source: SourceName) -> Callable[[Loading], Iterator[Group]]:
 
 def _bfcl(loading: Loading) -> Iterator[Group]:
     assert loading.data is not None, "load has looked"
-    return bfcl(loading.data, loading.skipped)
+    for group in bfcl(loading.data, loading.notes):
+        attempt = group[0].attempt
+        assert isinstance(attempt, Calls)
+        if loading.takes(Example("single", f"bfcl/{group[0].id}", attempt.tools, attempt.history)):
+            yield group
 
 
 def _reader(name: str) -> Callable[[Loading], Iterator[Group]]:
     def groups(loading: Loading) -> Iterator[Group]:
         assert loading.data is not None, "load has looked"
-        report = ReaderReport()
+        report = ReaderReport({name: loading.notes})
         found = read(loading.data, random.Random(f"evaluate {name} {loading.seed}"), report, [name])
         for number, example in enumerate(found):
-            if group := list(turns(name, number, example)):
+            if loading.takes(example) and (group := list(turns(name, number, example))):
                 yield group
-        for reason, count in report.skipped.get(name, {}).items():
-            loading.skipped.reasons[reason] += count
 
     return groups

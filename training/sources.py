@@ -13,10 +13,10 @@ from .invented import invented
 from .scenarios.core import Example, play
 from .scenarios.registry import sample
 from .scenarios.world import Worlds
+from .splits import Split
 
 _log = logging.getLogger(__name__)
 
-Split = Literal["train", "held_out"]
 SourceName = Literal["scenarios", "invented", "invented_easy"]
 
 

@@ -38,7 +38,8 @@ def run(tmp_path, data):
     """Runs `umi evaluate run` on all of the data, into the folder `out` unless another is named."""
 
     def command(*words, out="out"):
-        return umi(tmp_path, "evaluate", "run", *(words or ("bfcl",)), "--out", tmp_path / out, data=data)
+        options = ["--split", "all", "--out", tmp_path / out]
+        return umi(tmp_path, "evaluate", "run", *(words or ("bfcl",)), *options, data=data)
 
     command.folder = tmp_path / "out"
     return command
@@ -61,6 +62,7 @@ def test_a_run_leaves_its_samples_its_manifest_and_three_reports(run, monkeypatc
         "tasks": ["bfcl"],
         "limit": None,
         "seed": 5,
+        "split": "all",
         "unconstrained": False,
         "limits": 0,
         "engine": {"kind": "llama", "context": "auto"},
@@ -102,7 +104,7 @@ main()
 
 
 def test_a_killed_run_goes_on_and_does_nothing_twice(run, data, tmp_path, monkeypatch):
-    words = ["evaluate", "run", "bfcl", "--out", str(run.folder)]
+    words = ["evaluate", "run", "bfcl", "--split", "all", "--out", str(run.folder)]
     environment = os.environ | {"UMI_HOME": str(tmp_path), "ALPHA_UMI_DATA": str(data)}
     command = [sys.executable, "-c", _KILLED, str(Path(__file__).parent), *words]
     assert subprocess.run(command, env=environment, capture_output=True).returncode == -signal.SIGKILL
@@ -205,8 +207,8 @@ def test_broken_records_are_counted_and_listed(run, data, monkeypatch):
     write_records(data, simple_python=[*SIMPLE, *broken])
     done = run()
     assert done.status == 0 and "10 samples of 10 records, 5 skipped" in done.stderr
-    assert "Left out of bfcl: no JSON: 1, a broken record: 4." in done.stdout
-    assert "simple_python.jsonl.gz line 7: no JSON" in done.stdout
+    assert "- no JSON: 1 (simple_python line 7)" in done.stdout
+    assert "- a broken record: 4 (simple_python line 8, simple_python line 9" in done.stdout
 
 
 def test_a_file_that_is_cut_off_is_one_sentence(run, data, monkeypatch):

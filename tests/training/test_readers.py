@@ -14,7 +14,7 @@ import pytest
 from alpha_umi.errors import UsageError
 from alpha_umi.runtime.history import Answer, Call, Plan, Result, User
 from alpha_umi.tools.spec import ToolSpec
-from alpha_umi.training.readers import READERS, ReaderReport, data_folder, read
+from alpha_umi.training.readers import RECORDS, Notes, ReaderReport, data_folder, read
 from alpha_umi.training.readers.build import example, purpose_of
 from alpha_umi.training.readers.grounding import grounded
 from alpha_umi.training.readers.records import Made, Record, Skip
@@ -35,7 +35,7 @@ _TYPES: dict[str, dict[str, Any]] = {
 
 def _tool(**parameters: str) -> ToolSpec:
     properties = {name: _TYPES[kind] for name, kind in parameters.items()}
-    return specification("book", "Books a trip.", properties, parameters)
+    return specification("book", "Books a trip.", properties, parameters, Notes())
 
 
 def test_values_are_copied_as_they_are_spelt_and_in_the_order_of_the_schema() -> None:
@@ -102,7 +102,8 @@ def test_documents_of_other_conventions_become_clean_schemas() -> None:
                 },
                 "required": ["from-city"],
             },
-        }
+        },
+        notes := Notes(),
     )
     assert tool.name == "Flight_Search_v2"
     assert tool.description == "Searches flights."
@@ -116,13 +117,14 @@ def test_documents_of_other_conventions_become_clean_schemas() -> None:
         "required": ["from_city"],
         "additionalProperties": False,
     }
+    assert notes.refused == {"default": 1, "parameter of another type": 1}
 
 
 def test_a_required_parameter_of_another_type_makes_a_tool_unusable() -> None:
     with pytest.raises(Skip, match="parameter of another type"):
-        specification("f", "Does it.", {"a": {"type": "dict"}}, ["a"])
+        specification("f", "Does it.", {"a": {"type": "dict"}}, ["a"], Notes())
     with pytest.raises(Skip, match="unusable tool name"):
-        specification("123", "Does it.", {}, [])
+        specification("123", "Does it.", {}, [], Notes())
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_purposes_are_short_infinitives(description: str, purpose: str) -> None:
 
 
 def _made(record: Record) -> Example:
-    return example(random.Random(0), "set", record, ())
+    return example(random.Random(0), "set", record, (), Notes())
 
 
 def test_a_record_with_result_and_answer_becomes_a_whole_trajectory() -> None:
@@ -220,16 +222,23 @@ def test_snips_from_a_file(tmp_path: Path) -> None:
     (made,) = read(tmp_path, random.Random(0), report, ["snips"])
     assert isinstance(made.entries[-1], Call)
     assert json.loads(made.entries[-1].arguments) == {"track": "Blue Moon", "artist": "Elvis"}
-    assert str(report) == "snips: 1 examples; skipped damaged letters: 1, value not said: 1"
+    assert str(report).splitlines() == [
+        "snips: 1 examples; skipped damaged letters: 1, value not said: 1; guessed rationale: 1, tool documents: 1",
+        "  damaged letters: train-1",
+        "  value not said: train-2",
+    ]
 
 
 @needs_data
-@pytest.mark.parametrize("name", [name for name in READERS if name not in ("sgd", "snips", "metatool")])
+@pytest.mark.parametrize("name", [name for name in RECORDS if name not in ("sgd", "snips", "metatool")])
 def test_data_sets_give_sound_examples(name: str) -> None:
     report = ReaderReport()
     found = list(read(_DATA, random.Random(0), report, [name]))
-    assert len(found) == report.read[name] >= 5
-    assert sum(report.skipped[name].values()) > 0, "what is left out is counted"
+    notes = report.of(name)
+    assert len(found) == notes.read >= 5
+    assert notes.skipped.total() > 0, "what is left out is counted"
+    assert not [reason for reason in notes.skipped if reason.startswith("broken record")]
+    assert notes.guessed["rationale"] == sum(isinstance(entry, Plan) for made in found for entry in made.entries)
     for made in found:
         _check(made)
 

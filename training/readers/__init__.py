@@ -11,42 +11,68 @@ from ..scenarios.core import Example
 from .build import example
 from .calls import bfcl, hammerbench, metatool, nestful, seal_tools, toolalpaca
 from .dialogues import api_bank, glaive_demo
+from .gsm8k import gsm8k
 from .intents import sgd, snips
-from .records import ReaderReport, Record, Skip, data_folder, pool_of
+from .licences import licence_of
+from .recorded import recorded
+from .records import Record, Skip, data_folder, pool_of
+from .report import Notes, ReaderReport
+from .taubench import tau_bench
+from .toolbench import toolbench
+from .tooltalk import tooltalk
 
-__all__ = ["READERS", "ReaderReport", "data_folder", "read"]
+__all__ = [
+    "READERS",
+    "RECORDS",
+    "TRAJECTORIES",
+    "Notes",
+    "ReaderReport",
+    "data_folder",
+    "licence_of",
+    "read",
+    "recorded",
+]
 
-Reader = Callable[[Path, random.Random, ReaderReport], Iterator[Record]]
-
-READERS: Mapping[str, Reader] = {
+RECORDS: Mapping[str, Callable[[Path, random.Random, Notes], Iterator[Record]]] = {
     reader.__name__: reader
     for reader in (snips, seal_tools, metatool, bfcl, hammerbench, api_bank, toolalpaca, glaive_demo, nestful, sgd)
 }
+"""Data sets of requests with right calls, of which short examples are built."""
+
+TRAJECTORIES: Mapping[str, Callable[[Path, Notes], Iterator[Example]]] = {
+    reader.__name__: reader for reader in (toolbench, gsm8k, tooltalk, tau_bench)
+}
+"""Data sets of whole trajectories, which are kept as they were recorded."""
+
+READERS = (*RECORDS, *TRAJECTORIES)
 _OWN_TOOLS = ("snips", "sgd")
 
 
-def read(
-    folder: Path, rng: random.Random, report: ReaderReport, names: Sequence[str] = tuple(READERS)
-) -> Iterator[Example]:
-    """Examples of the data sets, one set after the other; what is skipped is counted in the report.
+def read(folder: Path, rng: random.Random, report: ReaderReport, names: Sequence[str] = READERS) -> Iterator[Example]:
+    """Examples of the data sets, one set after the other; what is skipped or guessed is counted in the report.
 
-    Raises UsageError for an unknown name or a missing file.
+    Raises UsageError for an unknown name, and for a file that is missing or damaged.
     """
     for name in names:
         if name not in READERS:
             raise UsageError(f"there is no reader for {name}; there are {', '.join(READERS)}")
     for name in names:
-        yield from _examples(name, folder, rng, report)
+        notes = report.of(name)
+        found = TRAJECTORIES[name](folder, notes) if name in TRAJECTORIES else _built(name, folder, rng, notes)
+        for made in found:
+            notes.read += 1
+            yield made
 
 
-def _examples(name: str, folder: Path, rng: random.Random, report: ReaderReport) -> Iterator[Example]:
-    records = list(READERS[name](folder, rng, report))
+def _built(name: str, folder: Path, rng: random.Random, notes: Notes) -> Iterator[Example]:
+    records = list(RECORDS[name](folder, rng, notes))
     pool = () if name in _OWN_TOOLS else pool_of(records)
     for record in records:
+        trial = Notes()
         try:
-            made = example(rng, name, record, pool)
+            made = example(rng, name, record, pool, trial)
         except Skip as reason:
-            report.skip(name, str(reason))
+            notes.skip(str(reason), record.id)
             continue
-        report.read[name] += 1
+        notes.take(trial)
         yield made

@@ -12,6 +12,7 @@ from ...tools.values import compact_json
 from ..scenarios.core import Example
 from .grounding import grounded, numbers_known
 from .records import Record, Skip
+from .report import Notes
 
 DONE = "Everything is done, so answer."
 UNFIT = "None of the tools fits this request."
@@ -46,17 +47,26 @@ _VERBS = frozenset((
 ))  # fmt: skip
 
 
-def example(rng: random.Random, dataset: str, record: Record, pool: Sequence[ToolSpec]) -> Example:
+def example(rng: random.Random, dataset: str, record: Record, pool: Sequence[ToolSpec], notes: Notes) -> Example:
     """The example of a record; tools that do not fit come from the record first, then from `pool`.
 
-    Skip: the request is empty or over 60 words, or a call does not pass the checks of `grounded`.
+    The data sets have no planner, so every rationale is written here and counted as guessed. Skip: the request is empty
+    or over 60 words, or a call does not pass the checks of `grounded`.
     """
     request = " ".join(record.request.split())
     words = len(request.split())
     if words < 2 or words > _MOST_WORDS:
         raise Skip("request too short" if words < 2 else "request too long")
     offered = _offered(rng, record, pool)
-    return Example(_kind(record), f"{dataset}/{record.id}", offered, (User(request), *_course(record, request)))
+    course = _course(record, request)
+    notes.guess("rationale", sum(isinstance(entry, Plan) for entry in course))
+    stated = {tool.name for tool in (*record.tools, *record.others)}
+    if any(tool.name not in stated for tool in offered):
+        notes.guess("tools drawn from other records do not fit")
+    for guess in record.guesses:
+        notes.guess(guess)
+    group = f"{dataset}/{record.group}" if record.group else ""
+    return Example(_kind(record), f"{dataset}/{record.id}", offered, (User(request), *course), group)
 
 
 def _kind(record: Record) -> str:
@@ -68,13 +78,13 @@ def _kind(record: Record) -> str:
 def _course(record: Record, request: str) -> list[Entry]:
     tools = {tool.name: tool for tool in record.tools}
     if not record.calls:
-        return [Plan(_reason(tools[record.choice]), "caller") if record.choice else Plan(UNFIT, "give up")]
+        return [Plan(reason(tools[record.choice]), "caller") if record.choice else Plan(UNFIT, "give up")]
     said, entries = request, list[Entry]()
     for made in record.calls:
         if made.tool not in tools:
             raise Skip("unknown tool")
         arguments = grounded(tools[made.tool], made.arguments, said)
-        entries += [Plan(_reason(tools[made.tool]), "caller"), Call(made.tool, compact_json(arguments))]
+        entries += [Plan(reason(tools[made.tool]), "caller"), Call(made.tool, compact_json(arguments))]
         if made.observation is None or len(made.observation) > _RESULT:
             return entries
         entries.append(Result("ok", made.observation))
@@ -84,7 +94,8 @@ def _course(record: Record, request: str) -> list[Entry]:
     return [*entries, Plan(DONE, "conclusion"), Answer(record.answer)]
 
 
-def _reason(tool: ToolSpec) -> str:
+def reason(tool: ToolSpec) -> str:
+    """Why a tool is called, from its description."""
     purpose = purpose_of(tool.description)
     return f"Use {tool.name} to {purpose}." if purpose else f"Use {tool.name} for this."
 

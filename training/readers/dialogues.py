@@ -12,7 +12,8 @@ from typing import Any
 
 from ...tools.spec import ToolSpec
 from ...tools.values import compact_json
-from .records import Made, ReaderReport, Record, Skip, rows
+from .records import Made, Record, Row, Skip, attempts, rows
+from .report import Notes
 from .schemas import clean_name, function_tool, specification
 
 _SEARCH = "ToolSearcher"
@@ -20,16 +21,13 @@ _REQUEST = re.compile(r"^API-Request: \[(\w+)\((.*)\)\]->(.*)$", re.MULTILINE)
 _USER = re.compile(r"User: (.*?)(?:TIME: .*)?$", re.MULTILINE)
 
 
-def api_bank(folder: Path, rng: random.Random, report: ReaderReport) -> Iterator[Record]:
+def api_bank(folder: Path, rng: random.Random, notes: Notes) -> Iterator[Record]:
     """Requests of level 3, where tools are searched first; the searches are left out, what they found is offered."""
-    for number, row in enumerate(rows(folder / "api_bank", "lv3-response-train.jsonl.gz")):
-        try:
-            yield _api_record(str(number), row["input"], row["output"])
-        except Skip as reason:
-            report.skip("api_bank", str(reason))
+    yield from attempts(notes, rows(folder / "api_bank", "lv3-response-train.jsonl.gz", notes), _api_record)
 
 
-def _api_record(name: str, text: str, output: str) -> Record:
+def _api_record(name: str, row: Row, notes: Notes) -> Iterator[Record]:
+    text = row["input"]
     user = _USER.search(text)
     if not user:
         raise Skip("no request")
@@ -39,14 +37,17 @@ def _api_record(name: str, text: str, output: str) -> Record:
         value = _literal(result)
         if tool == _SEARCH:
             for raw in value if isinstance(value, list) else [value]:
-                spec = specification(raw["name"], raw["description"], _parameters(raw), _parameters(raw))
+                parameters = _parameters(raw)
+                spec = specification(raw["name"], raw["description"], parameters, parameters, notes)
                 tools[spec.name] = spec
+                notes.guess("every parameter required")
         else:
             content = value if isinstance(value, str) else compact_json(value)
             calls.append(Made(clean_name(tool), _keywords(given), content))
     if not calls:
         raise Skip("no call")
-    return Record(name, user[1], tuple(tools.values()), tuple(calls), (), output.removeprefix("AI:").strip())
+    answer = row["output"].removeprefix("AI:").strip()
+    yield Record(name, user[1], tuple(tools.values()), tuple(calls), (), answer)
 
 
 def _parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,20 +74,17 @@ def _keywords(text: str) -> dict[str, Any]:
         raise Skip("broken call") from None
 
 
-def glaive_demo(folder: Path, rng: random.Random, report: ReaderReport) -> Iterator[Record]:
+def glaive_demo(folder: Path, rng: random.Random, notes: Notes) -> Iterator[Record]:
     """Dialogues of which each call that follows directly upon a user's words becomes a record."""
-    for number, row in enumerate(rows(folder / "glaive_demo", "glaive_toolcall_en_demo.jsonl.gz")):
-        try:
-            yield from _glaive_records(str(number), row)
-        except (Skip, json.JSONDecodeError) as reason:
-            report.skip("glaive_demo", str(reason) if isinstance(reason, Skip) else "broken call")
+    found = rows(folder / "glaive_demo", "glaive_toolcall_en_demo.jsonl.gz", notes)
+    yield from attempts(notes, found, _glaive_records)
 
 
-def _glaive_records(name: str, row: Mapping[str, Any]) -> Iterator[Record]:
+def _glaive_records(name: str, row: Row, notes: Notes) -> Iterator[Record]:
     documents = row["tools"] if isinstance(row["tools"], list) else json.loads(row["tools"] or "[]")
     if not documents:
         raise Skip("no tools")
-    tools = {clean_name(raw["name"]): function_tool(raw) for raw in documents}
+    tools = {clean_name(raw["name"]): function_tool(raw, notes) for raw in documents}
     turns = row["conversations"]
     for place in range(len(turns) - 3):
         asked, called, seen, answered = turns[place : place + 4]
@@ -97,10 +95,14 @@ def _glaive_records(name: str, row: Mapping[str, Any]) -> Iterator[Record]:
             "gpt",
         ]:
             continue
-        call = json.loads(called["value"])
+        try:
+            call = json.loads(called["value"])
+        except json.JSONDecodeError:
+            raise Skip("broken call") from None
         right = clean_name(call["name"])
         if right not in tools:
             continue
         others = tuple(tool for tool in tools.values() if tool.name != right)
         made = Made(right, call["arguments"], seen["value"])
-        yield Record(f"{name}-{place}", asked["value"], (tools[right],), (made,), others, answered["value"])
+        told = answered["value"]
+        yield Record(f"{name}-{place}", asked["value"], (tools[right],), (made,), others, told, group=name)

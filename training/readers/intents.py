@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...tools.spec import ToolSpec
 from ...tools.values import compact_json
-from .records import Made, ReaderReport, Record, Skip, document, rows
+from .records import Made, Record, Row, Skip, attempts, document, rows
+from .report import Notes
 from .schemas import specification
 
 _SNIPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -42,20 +44,26 @@ _SNIPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _MOST_SLOTS = 8
 
 
-def snips(folder: Path, rng: random.Random, report: ReaderReport) -> Iterator[Record]:
+def snips(folder: Path, rng: random.Random, notes: Notes) -> Iterator[Record]:
     """Spoken requests to a home assistant; slots are parameters, documents are written here in several ways."""
     known: dict[str, list[str]] = {name: [] for name in _SNIPS}
-    found = list(rows(folder / "snips", "train.jsonl.gz"))
-    for row in found:
-        known[row["intent"]] += [slot for slot in row["slots"] if slot not in known[row["intent"]]]
-    for number, row in enumerate(found):
-        if "Ã" in row["text"]:
-            report.skip("snips", "damaged letters")
-            continue
-        tool = _intent_tool(rng, row["intent"], known[row["intent"]], row["slots"])
-        unlike = rng.sample([intent for intent in _SNIPS if intent != row["intent"]], rng.randint(0, 5))
-        others = tuple(_intent_tool(rng, intent, known[intent], {}) for intent in unlike)
-        yield Record(str(number), row["text"], (tool,), (Made(tool.name, row["slots"]),), others)
+    found = list(rows(folder / "snips", "train.jsonl.gz", notes))
+    for _, row in found:
+        slots = known.get(row.get("intent", ""), [])
+        slots += [slot for slot in row.get("slots", ()) if slot not in slots]
+    yield from attempts(notes, found, partial(_snips_record, rng, known))
+
+
+def _snips_record(
+    rng: random.Random, known: Mapping[str, list[str]], name: str, row: Row, notes: Notes
+) -> Iterator[Record]:
+    if "Ã" in row["text"]:
+        raise Skip("damaged letters")
+    tool = _intent_tool(rng, row["intent"], known[row["intent"]], row["slots"])
+    unlike = rng.sample([intent for intent in _SNIPS if intent != row["intent"]], rng.randint(0, 5))
+    others = tuple(_intent_tool(rng, intent, known[intent], {}) for intent in unlike)
+    made = Made(tool.name, row["slots"])
+    yield Record(name, row["text"], (tool,), (made,), others, guesses=("tool documents",))
 
 
 def _intent_tool(rng: random.Random, intent: str, slots: list[str], used: Mapping[str, Any]) -> ToolSpec:
@@ -64,26 +72,27 @@ def _intent_tool(rng: random.Random, intent: str, slots: list[str], used: Mappin
     chosen = {*(slot for slot in used if slot in slots), *rng.sample(extra, min(len(extra), rng.randint(0, 3)))}
     ordered = [slot for slot in slots if slot in chosen][:_MOST_SLOTS]
     properties = {slot: {"type": "string", "description": slot.replace("_", " ")} for slot in ordered}
-    return specification(rng.choice(names), rng.choice(descriptions), properties, ())
+    return specification(rng.choice(names), rng.choice(descriptions), properties, (), Notes())
 
 
-def sgd(folder: Path, rng: random.Random, report: ReaderReport) -> Iterator[Record]:
+def sgd(folder: Path, rng: random.Random, notes: Notes) -> Iterator[Record]:
     """Service calls of dialogues whose arguments the user said since the call before; results and answers included.
 
-    Each dialogue shows its services under one of six sets of names and descriptions.
+    Each dialogue shows its services under one of six sets of names and descriptions. Where several results came back,
+    the observation is their number and the one that the answer speaks of.
     """
     for part in ("train", "dev"):
         names = (f"schema_{part}.json.gz", *(f"schema_{part}_sgdx_v{number}.json.gz" for number in range(1, 6)))
         variants = [document(folder / "sgd", name) for name in names]
-        shown = [_Services(variants[0], variant) for variant in variants]
-        for dialogue in rows(folder / "sgd", f"{part}.jsonl.gz"):
-            yield from _dialogue(dialogue, rng.choice(shown), rng, report)
+        shown = [_Services(variants[0], variant, notes) for variant in variants]
+        for name, dialogue in rows(folder / "sgd", f"{part}.jsonl.gz", notes):
+            yield from attempts(notes, _calls(name, dialogue, notes), partial(_service_call, rng.choice(shown), rng))
 
 
 class _Services:
     """The services of a schema, shown under the names of one of its variants, which lists them in the same order."""
 
-    def __init__(self, original: list[Any], shown: list[Any]) -> None:
+    def __init__(self, original: list[Any], shown: list[Any], notes: Notes) -> None:
         self.tools: dict[tuple[str, str], ToolSpec] = {}
         self.slots: dict[str, dict[str, str]] = {}
         for service, variant in zip(original, shown, strict=True):
@@ -91,7 +100,7 @@ class _Services:
             self.slots[service["service_name"]] = {slot["name"]: other["name"] for slot, other in pairs}
             about = {other["name"]: other for _, other in pairs}
             for intent, other in zip(service["intents"], variant["intents"], strict=True):
-                self.tools[service["service_name"], intent["name"]] = _service_tool(other, about)
+                self.tools[service["service_name"], intent["name"]] = _service_tool(other, about, notes)
 
     def unlike(self, service: str, method: str) -> list[ToolSpec]:
         """Tools that neither bear the name of that one nor belong to a service of its kind."""
@@ -99,37 +108,34 @@ class _Services:
         return [tool for (other, _), tool in self.tools.items() if other.split("_")[0] != kind and tool.name != name]
 
 
-def _service_tool(intent: Mapping[str, Any], slots: Mapping[str, Any]) -> ToolSpec:
+def _service_tool(intent: Mapping[str, Any], slots: Mapping[str, Any], notes: Notes) -> ToolSpec:
     names = [*intent["required_slots"], *intent["optional_slots"]]
     properties = {
         name: {"type": "string", "description": slots[name]["description"], "enum": slots[name]["possible_values"]}
         for name in dict.fromkeys(names)
     }
-    return specification(intent["name"], intent["description"], properties, intent["required_slots"])
+    notes.guess("type of a parameter", len(properties))
+    return specification(intent["name"], intent["description"], properties, intent["required_slots"], notes)
 
 
-def _dialogue(
-    dialogue: Mapping[str, Any], services: _Services, rng: random.Random, report: ReaderReport
-) -> Iterator[Record]:
+def _calls(name: str, dialogue: Row, notes: Notes) -> Iterator[tuple[str, Row]]:
+    """The service calls of a dialogue, each with what the user said since the one before."""
     said: list[str] = []
-    for number, turn in enumerate(dialogue["turns"]):
-        if turn["s"] == "U":
-            acts = {act[0] for frame in turn["f"] for act in frame.get("acts", ())}
-            said += [turn["t"]] if any(act.startswith(("INFORM", "REQUEST")) for act in acts) else []
-            continue
-        frame = next((frame for frame in turn["f"] if "call" in frame), None)
-        if frame is None:
-            continue
-        request, said = " ".join(said), []
-        try:
-            yield _service_call(f"{dialogue['id']}-{number}", request, turn["t"], frame, services, rng)
-        except Skip as reason:
-            report.skip("sgd", str(reason))
+    try:
+        for number, turn in enumerate(dialogue["turns"]):
+            if turn["s"] == "U":
+                acts = {act[0] for frame in turn["f"] for act in frame.get("acts", ())}
+                said += [turn["t"]] if any(act.startswith(("INFORM", "REQUEST")) for act in acts) else []
+            elif frame := next((frame for frame in turn["f"] if "call" in frame), None):
+                call = {"dialogue": dialogue["id"], "said": said, "answer": turn["t"], "frame": frame}
+                yield f"{dialogue['id']}-{number}", call
+                said = []
+    except (LookupError, TypeError, AttributeError) as error:
+        notes.skip(f"broken dialogue ({type(error).__name__})", name)
 
 
-def _service_call(
-    name: str, request: str, answer: str, frame: Mapping[str, Any], services: _Services, rng: random.Random
-) -> Record:
+def _service_call(services: _Services, rng: random.Random, name: str, row: Row, notes: Notes) -> Iterator[Record]:
+    frame = row["frame"]
     service, method = frame["svc"], frame["call"]["method"]
     slots = services.slots[service]
     arguments = {slots[slot]: value for slot, value in frame["call"]["parameters"].items() if value != "dontcare"}
@@ -137,15 +143,24 @@ def _service_call(
     unlike = services.unlike(service, method)
     told = [value for _, _, values in frame["acts"] for value in values]
     result = next((row for row in frame["results"] if all(_is_in(value, row) for value in told)), None)
-    observation = None
+    observation, guesses = None, list[str]()
+    if len(row["said"]) > 1:
+        guesses.append("request joined from several messages")
     if result is not None:
         content = {slots[slot]: value for slot, value in result.items()}
-        observation = compact_json(
-            {"count": len(frame["results"]), "first": content} if len(frame["results"]) > 1 else content
-        )
-    made = Made(tool.name, arguments, observation)
-    return Record(
-        name, request, (tool,), (made,), tuple(rng.sample(unlike, min(5, len(unlike)))), answer if observation else ""
+        several = len(frame["results"]) > 1
+        observation = compact_json({"count": len(frame["results"]), "first": content} if several else content)
+        guesses += ["observation shortened to the result told"] if several else []
+    others = tuple(rng.sample(unlike, min(5, len(unlike))))
+    yield Record(
+        name,
+        " ".join(row["said"]),
+        (tool,),
+        (Made(tool.name, arguments, observation),),
+        others,
+        row["answer"] if observation else "",
+        group=row["dialogue"],
+        guesses=tuple(guesses),
     )
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import UsageError
 from ...tools.spec import ToolSpec
+from .report import Notes
 
 VARIABLE = "ALPHA_UMI_DATA"
+
+Row = dict[str, Any]
+Named = tuple[str, Row]
+T = TypeVar("T")
 
 
 class Skip(ValueError):
@@ -35,6 +40,8 @@ class Record:
     """A request with its right calls. No calls: none of the tools fits, unless `choice` names the tool to begin with.
 
     tools: those that the calls need; others: further ones of the data set that do not fit. answer: empty if unknown.
+    group: records of one group, such as one dialogue, are trained on together or not at all; empty: the request alone
+    decides. guesses: what the data set does not say of this record.
     """
 
     id: str
@@ -44,27 +51,8 @@ class Record:
     others: tuple[ToolSpec, ...] = ()
     answer: str = ""
     choice: str = ""
-
-
-@dataclass(slots=True)
-class ReaderReport:
-    """How many records became examples, and how many were skipped for which reason, by data set."""
-
-    read: Counter[str] = field(default_factory=Counter)
-    skipped: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def skip(self, dataset: str, reason: str) -> None:
-        self.skipped.setdefault(dataset, Counter())[reason] += 1
-
-    def __str__(self) -> str:
-        """One line per data set."""
-        lines = []
-        for name in sorted({*self.read, *self.skipped}):
-            reasons = ", ".join(
-                f"{reason}: {count}" for reason, count in self.skipped.get(name, Counter()).most_common()
-            )
-            lines.append(f"{name}: {self.read[name]} examples" + (f"; skipped {reasons}" if reasons else ""))
-        return "\n".join(lines)
+    group: str = ""
+    guesses: tuple[str, ...] = ()
 
 
 def data_folder(folder: Path | None = None) -> Path:
@@ -77,25 +65,62 @@ def data_folder(folder: Path | None = None) -> Path:
     return named
 
 
-def rows(folder: Path, *names: str) -> Iterator[dict[str, Any]]:
-    """The records of `.jsonl.gz` files, one per line; UsageError if a file is missing."""
-    for name in names:
-        with _opened(folder / name) as lines:
-            for line in lines:
-                if line.strip():
-                    yield json.loads(line)
+def attempts(notes: Notes, found: Iterable[Named], make: Callable[[str, Row, Notes], Iterable[T]]) -> Iterator[T]:
+    """What `make` makes of each record; a record that it cannot read is skipped with its id and the reason.
+
+    Guesses and refusals count only where the record was kept.
+    """
+    for name, row in found:
+        trial = Notes()
+        try:
+            made = list(make(name, row, trial))
+        except Skip as reason:
+            notes.skip(str(reason), name)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            notes.skip(f"broken record ({type(error).__name__})", name)
+        else:
+            notes.take(trial)
+            yield from made
+
+
+def rows(folder: Path, name: str, notes: Notes) -> Iterator[Named]:
+    """The objects of a `.jsonl.gz` file, one per line, each with its `id`, else its file and number, such as `dev-0`.
+
+    A line that is no JSON object is skipped and counted; UsageError if the file is missing or damaged.
+    """
+    part = name.removesuffix(".jsonl.gz")
+    for number, line in enumerate(lines(folder / name)):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield str(row.get("id", f"{part}-{number}")), row
+        else:
+            notes.skip("not a JSON object", f"{part}-{number}")
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, packed with gzip or not, blank ones left out; they end with \\n only.
+
+    UsageError if the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no {path}; the folder of the data sets is not complete")
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8", newline="\n") as file:
+            yield from (line for line in file if line.strip())
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is damaged ({error}); fetch it again") from error
 
 
 def document(folder: Path, name: str) -> Any:
-    """The content of a `.json.gz` file; UsageError if it is missing."""
-    with _opened(folder / name) as file:
-        return json.load(file)
-
-
-def _opened(path: Path) -> Any:
-    if not path.is_file():
-        raise UsageError(f"there is no {path}; the folder of the data sets is not complete")
-    return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+    """The content of a `.json.gz` file; UsageError if it is missing or damaged."""
+    try:
+        return json.loads("".join(lines(folder / name)))
+    except ValueError as error:
+        raise UsageError(f"{folder / name} is damaged ({error}); fetch it again") from error
 
 
 def pool_of(records: Sequence[Record]) -> tuple[ToolSpec, ...]:

@@ -62,12 +62,17 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A trajectory to learn from: the tools on offer and what was said."""
+    """A trajectory to learn from: the tools on offer and what was said.
+
+    wording: what it was made from: the template of a scenario, or data set and record. group: examples of one group,
+    such as the trials of one task, belong to the same split; empty: the request alone decides.
+    """
 
     kind: str
     wording: str
     tools: tuple[ToolSpec, ...]
     entries: tuple[Entry, ...]
+    group: str = ""
 
 
 class Executor(Protocol):

@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Literal
 
 from ...runtime.history import Entry
+from ..splits import Split
 from . import arithmetic, conversation, dates, failing, files, machine, multi, notebook, programs, tables, units
 from .core import Scenario, play
 from .wording import held_out
@@ -18,7 +18,6 @@ from .world import Worlds
 _log = logging.getLogger(__name__)
 
 Family = Callable[[random.Random], Scenario]
-Split = Literal["train", "held_out"]
 
 _SINGLE: Mapping[str, tuple[Family, float]] = {
     "calculate": (arithmetic.calculate, 4.0),
