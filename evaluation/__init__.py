@@ -1,1 +1,1 @@
-"""Measuring a trio: task success end to end and the paper's metrics."""
+"""Measuring a trio: the paper's metrics, accepted calls, task success end to end; reports and comparisons."""

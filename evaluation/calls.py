@@ -112,12 +112,19 @@ def bfcl(folder: Path, notes: Notes) -> Iterator[list[Sample]]:
     files = sorted((folder / "bfcl").glob("*.jsonl.gz"))
     if not files:
         raise UsageError(f"there are no records in {folder / 'bfcl'}; the folder of the data sets is not complete")
+    known: set[str] = set()
     for file in files:
         part = file.name.partition(".")[0]
         for number, line in enumerate(_lines(file), 1):
             try:
                 row = json.loads(line)
-                yield [Sample("bfcl", str(row["id"]), str(row["id"]), part, _attempt(row, part))]
+                name = str(row["id"])
+                if name in known:
+                    notes.skip("an id given twice", f"{part} line {number}")
+                    continue
+                sample = Sample("bfcl", name, name, part, _attempt(row, part))
+                known.add(name)
+                yield [sample]
             except (ValueError, KeyError, TypeError, AttributeError, ToolSpecError) as error:
                 notes.skip(_reason(error), f"{part} line {number}")
 

@@ -94,12 +94,12 @@ def load(wanted: str, loading: Loading) -> list[Group]:
         raise UsageError(f"the data of {name} is not at hand: {_missing(task, loading.data)}")
     more = loading.limit and kind and task.folder is None
     groups = list(task.load(replace(loading, limit=_PER_KIND * (loading.limit or 0)) if more else loading))
-    if kind:
-        kinds = sorted({group[0].kind for group in groups})
-        groups = [group for group in groups if group[0].kind == kind]
-        if not groups:
-            raise UsageError(f"there is no {wanted}; {name} has {', '.join(kinds) or 'no records'}")
-    return _drawn(wanted, groups, loading)
+    found = [group for group in groups if kind in ("", group[0].kind)]
+    if not found:
+        kinds = ", ".join(sorted({group[0].kind for group in groups})) or "no records"
+        where = f" in the split {loading.split}" if task.folder else ""
+        raise UsageError(f"there is no {wanted}; {name} has {kinds}{where}")
+    return _drawn(wanted, found, loading)
 
 
 def _missing(task: Task, data: Path | None) -> str:

@@ -203,11 +203,13 @@ def test_broken_records_are_counted_and_listed(run, data, monkeypatch):
         record(97, "weather", {"teleport": {}}),
         record(98, "weather", in_rome(), tools=[{**record(0, "")["function"][0], "name": "!"}]),
         "[1]",
+        SIMPLE[0],
     ]
     write_records(data, simple_python=[*SIMPLE, *broken])
     done = run()
-    assert done.status == 0 and "10 samples of 10 records, 5 skipped" in done.stderr
+    assert done.status == 0 and "10 samples of 10 records, 6 skipped" in done.stderr
     assert "- no JSON: 1 (simple_python line 7)" in done.stdout
+    assert "- an id given twice: 1 (simple_python line 12)" in done.stdout
     assert "- a broken record: 4 (simple_python line 8, simple_python line 9" in done.stdout
 
 
@@ -331,7 +333,7 @@ def test_settings_of_a_server_reach_the_engine_and_its_key_stays_out_of_the_fold
     ("words", "what"),
     [
         (["nothing"], "there is no task nothing; `umi evaluate tasks` lists them: requests, natural,"),
-        (["bfcl/nothing"], "there is no bfcl/nothing; bfcl has irrelevance, simple_python"),
+        (["bfcl/nothing"], "there is no bfcl/nothing; bfcl has irrelevance, simple_python in the split all"),
         (["snips"], "the data of snips is not at hand: there is no folder"),
         (["bfcl", "--data", "/nowhere"], "there is no folder /nowhere"),
         (["bfcl", "--trio", "nobody"], "there is no trio 'nobody'"),
