@@ -86,7 +86,8 @@ class Writer:
     def _agree(self, manifest: Json) -> None:
         if self._manifest.exists():
             if difference := _difference(_manifest(self._manifest), manifest):
-                raise UsageError(f"{self.folder} holds another run: {difference}; name another folder with --out")
+                where = f"{self.folder} holds another run ({self._manifest.name})"
+                raise UsageError(f"{where}: {difference}; name another folder with --out")
             return
         if self._file.tell():
             raise UsageError(f"{self.folder} has lost its {self._manifest.name}; name another folder with --out")

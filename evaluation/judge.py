@@ -6,6 +6,7 @@ An opinion, none of the paper's metrics, and labelled so in reports.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,17 @@ def judge_answers(judge: Judge, folder: Path, settings: Settings, say: Callable[
     """Judge every answer of a run that has a reference and was not judged yet; a missing answer counts 0 unasked."""
     run = Run(folder)
     rows = [row for row in run.rows if _has_reference(row)]
-    with judge.open(settings) as engine, Writer(folder, judge.described(), JUDGED, JUDGE) as writer:
+    with Writer(folder, judge.described(), JUDGED, JUDGE) as writer:
         done = {(row["task"], row["id"]) for row in writer.done}
         left = [row for row in rows if (row["task"], row["id"]) not in done]
         say(f"{len(left)} answers to be judged by {judge.name}, a local model")
-        for row in left:
-            written = _judged(engine, row)
-            scores = {"judge": float(written == "yes")}
-            writer.append({"task": row["task"], "id": row["id"], "scores": scores, "written": written})
+        if not left:
+            return
+        with closing(judge.open(settings)) as engine:
+            for row in left:
+                written = _judged(engine, row)
+                scores = {"judge": float(written == "yes")}
+                writer.append({"task": row["task"], "id": row["id"], "scores": scores, "written": written})
 
 
 def _has_reference(row: Json) -> bool:

@@ -142,7 +142,7 @@ def test_another_run_in_the_same_folder_is_refused(run, monkeypatch, words, what
     assert refused.status == 2
     assert (
         refused.stderr.splitlines()[-1]
-        == f"umi: {run.folder} holds another run: {what}; name another folder with --out"
+        == f"umi: {run.folder} holds another run (manifest.json): {what}; name another folder with --out"
     )
     assert (run.folder / "samples.jsonl").read_bytes() == before
 
