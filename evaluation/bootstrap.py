@@ -5,8 +5,9 @@ Samples of one record hang together, so records are what is drawn. Intervals are
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,9 @@ import numpy.typing as npt
 RESAMPLES = 10_000
 SEED = 0
 _LOW, _HIGH = 2.5, 97.5
-_AT_ONCE = 4_000_000
+
+Scores: TypeAlias = Sequence[tuple[Hashable, float]]
+"""Scores, each with the record that it belongs to."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,38 +43,37 @@ class Drawing:
     resamples: int = RESAMPLES
     seed: int = SEED
 
-    def mean(self, scores: Iterable[tuple[Hashable, float]]) -> Interval:
-        """The mean of scores, each with the record that it belongs to."""
-        sums, counts = _by_record([list(scores)])
-        drawn = self._means(sums, counts)[:, 0]
-        return _interval(float(sums[:, 0].sum() / counts[:, 0].sum()), drawn, int(counts.sum()))
+    def means(self, columns: Mapping[str, Scores]) -> dict[str, Interval]:
+        """The mean of each named list of scores."""
+        sums, counts = _by_record(list(columns.values()))
+        drawn = self._drawn(sums, counts)
+        values = sums.sum(axis=0) / counts.sum(axis=0)
+        return {name: _interval(values[at], drawn[:, at], counts[:, at]) for at, name in enumerate(columns)}
 
-    def difference(self, first: Iterable[tuple[Hashable, float]], second: Iterable[tuple[Hashable, float]]) -> Interval:
-        """The second mean minus the first, where both are scored on the same records: these are drawn in pairs."""
-        sums, counts = _by_record([list(first), list(second)])
-        means = sums.sum(axis=0) / counts.sum(axis=0)
-        drawn = self._means(sums, counts)
-        return _interval(float(means[1] - means[0]), drawn[:, 1] - drawn[:, 0], int(counts[:, 1].sum()))
+    def differences(self, first: Mapping[str, Scores], second: Mapping[str, Scores]) -> dict[str, Interval]:
+        """The second mean minus the first, name by name, where both are scored on the same records."""
+        names = [name for name in first if name in second]
+        sums, counts = _by_record([*(first[name] for name in names), *(second[name] for name in names)])
+        drawn = self._drawn(sums, counts)
+        values = sums.sum(axis=0) / counts.sum(axis=0)
+        pairs = {name: (at, at + len(names)) for at, name in enumerate(names)}
+        return {
+            name: _interval(values[b] - values[a], drawn[:, b] - drawn[:, a], counts[:, b])
+            for name, (a, b) in pairs.items()
+        }
 
-    def _means(self, sums: Floats, counts: Floats) -> Floats:
+    def _drawn(self, sums: Floats, counts: Floats) -> Floats:
         """The means of each resample, one row each; NaN where none of its records counts."""
-        parts = []
-        for weights in self._weights(len(sums)):
-            with np.errstate(invalid="ignore"):
-                parts.append((weights @ sums) / (weights @ counts))
-        return np.concatenate(parts)
-
-    def _weights(self, records: int) -> Iterator[Floats]:
-        """How often each record is drawn, one row for each resample, some rows at a time."""
-        rng = np.random.default_rng(self.seed)
-        shares = np.full(records, 1 / records)
-        rows = max(1, _AT_ONCE // records)
-        for start in range(0, self.resamples, rows):
-            size = min(rows, self.resamples - start)
-            yield rng.multinomial(records, shares, size=size).astype(np.float64)
+        rng, records = np.random.default_rng(self.seed), len(sums)
+        means = np.empty((self.resamples, sums.shape[1]))
+        with np.errstate(invalid="ignore"):
+            for row in range(self.resamples):
+                weights = np.bincount(rng.integers(records, size=records), minlength=records)
+                means[row] = (weights @ sums) / (weights @ counts)
+        return means
 
 
-def _by_record(columns: Sequence[Sequence[tuple[Hashable, float]]]) -> tuple[Floats, Floats]:
+def _by_record(columns: Sequence[Scores]) -> tuple[Floats, Floats]:
     """Sums and numbers of scores: a row for each record, a column for each list of scores."""
     places = {record: row for row, record in enumerate(dict.fromkeys(name for part in columns for name, _ in part))}
     sums, counts = np.zeros((len(places), len(columns))), np.zeros((len(places), len(columns)))
@@ -82,6 +84,6 @@ def _by_record(columns: Sequence[Sequence[tuple[Hashable, float]]]) -> tuple[Flo
     return sums, counts
 
 
-def _interval(value: float, drawn: Floats, count: int) -> Interval:
+def _interval(value: float, drawn: Floats, counts: Floats) -> Interval:
     low, high = np.nanpercentile(drawn, [_LOW, _HIGH])
-    return Interval(value, float(low), float(high), count)
+    return Interval(float(value), float(low), float(high), int(counts.sum()))

@@ -48,16 +48,16 @@ def _paired(before: list[Json], now: list[Json]) -> tuple[list[Json], list[Json]
 
 
 def _scores(ours: list[Json], theirs: list[Json], drawing: Drawing) -> dict[str, Any]:
-    found = {}
-    for metric in metrics_of(ours):
-        first, second = scores_of(ours, metric), scores_of(theirs, metric)
-        if first and second:
-            found[metric] = {
-                "first": sum(value for _, value in first) / len(first),
-                "second": sum(value for _, value in second) / len(second),
-                "difference": asdict(drawing.difference(first, second)),
-            }
-    return found
+    names = [name for name in metrics_of(ours) if name in metrics_of(theirs)]
+    first, second = ({name: scores_of(rows, name) for name in names} for rows in (ours, theirs))
+    return {
+        name: {"first": _mean(first[name]), "second": _mean(second[name]), "difference": asdict(found)}
+        for name, found in drawing.differences(first, second).items()
+    }
+
+
+def _mean(scores: list[tuple[str, float]]) -> float:
+    return sum(value for _, value in scores) / len(scores)
 
 
 def _subject(run: Run) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _faults(faults: Mapping[str, str]) -> Iterator[str]:
     if not faults:
         return
     yield ""
-    yield f"{len(faults)} samples with a fault that can be named; the first ones:"
+    yield f"What was wrong, the first of {len(faults)}:"
     yield ""
     for name, why in list(faults.items())[:_SHOWN_FAULTS]:
         yield f"- {name}: {one_line(why, 160)}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any
 
+from ..errors import UsageError
 from .bootstrap import Drawing, Interval
 from .folder import Json, Run
 from .metrics import NAMES
-
-Scored: TypeAlias = list[tuple[str, float]]
 
 TITLES: Mapping[str, str] = {"success": "Success", **NAMES, "judge": "Judge"}
 """Every metric that a row may have, in the order of reports."""
@@ -32,7 +31,7 @@ def by_task(rows: Iterable[Json]) -> dict[str, list[Json]]:
     return found
 
 
-def scores_of(rows: Iterable[Json], metric: str) -> Scored:
+def scores_of(rows: Iterable[Json], metric: str) -> list[tuple[str, float]]:
     """A metric's scores, each with its record."""
     return [(row["group"], float(row["scores"][metric])) for row in rows if metric in row["scores"]]
 
@@ -45,12 +44,14 @@ def metrics_of(rows: Iterable[Json]) -> list[str]:
 
 def intervals(rows: Sequence[Json], drawing: Drawing) -> dict[str, Interval]:
     """Each metric of the rows."""
-    return {metric: drawing.mean(scores_of(rows, metric)) for metric in metrics_of(rows)}
+    return drawing.means({metric: scores_of(rows, metric) for metric in metrics_of(rows)})
 
 
 def summarise(run: Run, drawing: Drawing | None = None) -> dict[str, Any]:
-    """The report of a run as JSON: scores are shares of 1, intervals hold 95 %."""
+    """The report of a run as JSON: scores are shares of 1, intervals hold 95 %. UsageError if nothing is done yet."""
     drawing = drawing or Drawing()
+    if not run.rows:
+        raise UsageError(f"no sample of {run.folder} is done yet; give the command of the run again")
     rows = rows_with_judgement(run)
     expected = sum(part["samples"] for part in run.manifest["data"].values())
     return {

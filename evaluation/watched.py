@@ -11,6 +11,9 @@ from ..runtime.dialects import Dialect
 from ..runtime.engine.api import ChatTemplate, Delta, Engine, Finished, Prompt, Request
 from ..runtime.history import Role
 
+FREE_TOKENS = 512
+"""Most tokens of planner and caller where no grammar ends their output."""
+
 
 class Watched:
     """An Engine around another one. steps: each generation since the last `forget`, as JSON."""
@@ -65,14 +68,14 @@ def _step(request: Request, finished: Finished) -> dict[str, Any]:
 def unconstrained(request: Request, dialect: Dialect) -> Request:
     """The same request with the dialect's form only: neither the tools' names nor their schemas are enforced.
 
-    Where decisions are words, planner and caller write free text to its end. Where they are control tokens, which
-    free text does not show, the planner's decision stays and a call is a name and whatever stands between balanced
-    braces.
+    Where decisions are words, planner and caller write free text to its end or FREE_TOKENS. Where they are control
+    tokens, which free text does not show, the planner's decision stays and a call is a name and whatever stands between
+    balanced braces.
     """
     if request.role == "summarizer":
         return request
     if not _decides_with_tokens(dialect):
-        return replace(request, grammar=None, structure=None)
+        return replace(request, grammar=None, structure=None, max_tokens=min(request.max_tokens, FREE_TOKENS))
     return replace(request, grammar=call_form(dialect), structure=None) if request.role == "caller" else request
 
 

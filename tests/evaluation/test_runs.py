@@ -276,6 +276,8 @@ def test_an_engine_that_does_nothing_ends_the_run_and_no_sample_counts(run, monk
     done = run()
     assert done.status == 5 and done.stderr.splitlines()[-1] == "umi: The engine is gone."
     assert rows_of(run.folder) == []
+    nothing = umi(run.folder.parent, "evaluate", "report", run.folder)
+    assert nothing.status == 2 and "is done yet; give the command of the run again" in nothing.stderr
     script(monkeypatch, right)
     assert run().status == 0 and len(rows_of(run.folder)) == 10
 
