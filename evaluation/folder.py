@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from ..errors import StorageError, UsageError
 
@@ -48,7 +48,7 @@ class Writer:
         self.folder, self._manifest = folder, folder / manifest_name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = (folder / name).open("a+b")
+            self._file = (folder / name).open("a+b", buffering=0)
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
@@ -66,9 +66,11 @@ class Writer:
             raise
 
     def append(self, row: Json) -> None:
+        """Put a row on disk; StorageError where that fails, and the next start drops what is there of it."""
+        line = memoryview(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         try:
-            self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-            self._file.flush()
+            while line:
+                line = line[self._file.write(line) :]
         except OSError as error:
             raise _unwritable(self.folder, error) from error
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
@@ -20,22 +21,25 @@ _IN_A_ROW = 5
 
 def try_all(
     groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Bench]
-) -> Iterator[tuple[Sample, Outcome]]:
+) -> Generator[tuple[Sample, Outcome], None, None]:
     """Every sample with its outcome, in the order in which they are done; samples of a group follow each other.
+
+    To be closed: what the lanes are doing is broken off then, and their engines end.
 
     A sample at which the engine fails counts as failed if the engine goes on to do others; EngineError if it does not.
     """
     failed: list[tuple[Sample, EngineError]] = []
     any_done = False
-    for sample, outcome in _run(groups, lanes, bench):
-        if isinstance(outcome, EngineError):
-            failed.append((sample, outcome))
-            if len(failed) >= _IN_A_ROW:
-                raise outcome
-            continue
-        yield from _given_up(failed)
-        failed, any_done = [], True
-        yield sample, outcome
+    with closing(_run(groups, lanes, bench)) as found:
+        for sample, outcome in found:
+            if isinstance(outcome, EngineError):
+                failed.append((sample, outcome))
+                if len(failed) >= _IN_A_ROW:
+                    raise outcome
+                continue
+            yield from _given_up(failed)
+            failed, any_done = [], True
+            yield sample, outcome
     if failed and not any_done:
         raise failed[0][1]
     yield from _given_up(failed)
@@ -45,7 +49,7 @@ def _given_up(failed: Sequence[tuple[Sample, EngineError]]) -> Iterator[tuple[Sa
     return ((sample, sample.attempt.failed(str(error))) for sample, error in failed)
 
 
-def _run(groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Bench]) -> Iterator[Done]:
+def _run(groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Bench]) -> Generator[Done, None, None]:
     waiting: SimpleQueue[Sequence[Sample]] = SimpleQueue()
     for group in groups:
         waiting.put(group)

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -90,9 +91,10 @@ def run(subject: Subject, wanted: Sequence[str], loading: Loading, folder: Path,
         if done:
             say(f"{len(done)} samples are there already")
         progress = _Progress(len(done), planned.samples, say)
-        for sample, outcome in try_all(left, min(lanes, max(1, len(left))), lambda: Bench(subject, lanes)):
-            writer.append(row_of(sample, outcome))
-            progress.step(sample.task)
+        with closing(try_all(left, min(lanes, max(1, len(left))), lambda: Bench(subject, lanes))) as outcomes:
+            for sample, outcome in outcomes:
+                writer.append(row_of(sample, outcome))
+                progress.step(sample.task)
 
 
 def row_of(sample: Sample, outcome: Outcome) -> Json:

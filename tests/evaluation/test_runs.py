@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -237,6 +238,24 @@ def test_several_calls_are_asked_for_one_after_the_other(run, data, monkeypatch)
     (row,) = rows_of(run.folder)
     assert row["scores"] == {"plan_acc": 1, "act_em": 1, "hallu": 0, "call_acc": 1}
     assert [step["decision"] for step in row["written"]] == ["caller", "caller", "conclusion"]
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_written_stays(run, monkeypatch):
+    opened = script(monkeypatch, right)
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, most))
+    try:
+        done = run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+    assert done.status == 5
+    assert f"umi: {run.folder} cannot be written (File too large); make room" in done.stderr.splitlines()[-1]
+    kept = (run.folder / "samples.jsonl").read_bytes().count(b"\n")
+    assert 0 < kept < 10
+    assert sum(request.role == "planner" for request in opened.requests) < 10, "the lanes were stopped"
+    again = run()
+    assert again.status == 0 and f"{kept} samples are there already" in again.stderr
+    assert len({row["id"] for row in rows_of(run.folder)}) == 10
 
 
 def test_lanes_work_side_by_side(run, monkeypatch):
