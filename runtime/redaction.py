@@ -38,7 +38,7 @@ class Redaction:
         self.counts: Counter[str] = Counter()
         self._people: dict[str, str] = {}
         folders = sorted({str(home), str(home.resolve())} - {"/"}, key=len, reverse=True)
-        self._home = re.compile("|".join(rf"{re.escape(folder)}(?![\w.-])" for folder in folders) or r"(?!)")
+        self._home = re.compile("|".join(rf"{re.escape(folder)}(?![\w-])" for folder in folders) or r"(?!)")
         named = len(user) >= _SHORTEST_NAME and user not in _NO_PERSON
         self._user = re.compile(rf"(?<![^\W_]){re.escape(user)}(?![^\W_])" if named else r"(?!)")
 

@@ -1,0 +1,161 @@
+"""ToolTalk and tau-bench: conversations whose tools are known from their calls alone."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_help import DATA, needs_data, put
+
+from alpha_umi.runtime.history import Answer, Call, Plan, Result, User
+from alpha_umi.training.readers import Notes, ReaderReport, read
+from alpha_umi.training.readers.courses import tools_of
+from alpha_umi.training.scenarios.core import Example
+
+
+def _read(data: Path, name: str) -> tuple[list[Example], Notes]:
+    report = ReaderReport()
+    return list(read(data, random.Random(0), report, [name])), report.of(name)
+
+
+def _api(name: str, response: Any, exception: str | None = None, **parameters: Any) -> dict[str, Any]:
+    return {"request": {"api_name": name, "parameters": parameters}, "response": response, "exception": exception}
+
+
+TALK = {
+    "metadata": {"location": "Oslo", "timestamp": "2023-09-11 09:00:00", "username": "kari"},
+    "conversation": [
+        {"role": "user", "text": "Wake me at seven."},
+        {"role": "assistant", "text": "Every day?"},
+        {"role": "user", "text": "Yes."},
+        {
+            "role": "assistant",
+            "text": "It is set.",
+            "apis": [
+                _api("AddAlarm", None, "The time is not valid.", session_token="98a5", time="7"),
+                _api("AddAlarm", {"alarm_id": "5b"}, session_token="98a5", time="07:00", days=["Mon"]),
+            ],
+        },
+        {"role": "user", "text": "Thanks."},
+    ],
+}
+
+
+def test_a_conversation_keeps_its_calls_responses_and_refusals(tmp_path: Path) -> None:
+    put(tmp_path / "tooltalk", "conversations.jsonl.gz", [TALK, {"conversation": [{"role": "user"}]}], "{")
+    (made,), notes = _read(tmp_path, "tooltalk")
+    assert made.entries == (
+        User("It is 2023-09-11 09:00:00 in Oslo. My user name is kari. Wake me at seven."),
+        Plan("No tool is needed for this, so answer.", "conclusion"),
+        Answer("Every day?"),
+        User("Yes."),
+        Plan("Use AddAlarm to add alarm.", "caller"),
+        Call("AddAlarm", '{"time":"7"}'),
+        Result("error", "The time is not valid."),
+        Plan("Use AddAlarm to add alarm.", "caller"),
+        Call("AddAlarm", '{"time":"07:00","days":["Mon"]}'),
+        Result("ok", '{"alarm_id":"5b"}'),
+        Plan("Everything is done, so answer.", "conclusion"),
+        Answer("It is set."),
+    )
+    assert notes.guessed == {
+        "rationale": 4,
+        "session token left out of a call": 2,
+        "document of a tool": 1,
+        "place, time and user put before the request": 1,
+    }
+    assert notes.listed == {
+        "broken record (KeyError)": ["conversations-1"],
+        "not a JSON object": ["conversations-2"],
+    }
+
+
+def test_a_tools_document_follows_from_its_calls() -> None:
+    calls = [("getUser", {"id": 1, "tags": ["a"], "at": {"x": 1}}), ("getUser", {"id": 2.5, "at": {"x": 2, "y": None}})]
+    tool = tools_of(calls)["getUser"]
+    assert tool.description == "Get user."
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "id": {"type": ["integer", "number"]},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "at": {
+                "type": "object",
+                "properties": {"x": {"type": "integer"}, "y": {"type": "null"}},
+                "required": ["x"],
+                "additionalProperties": False,
+            },
+        },
+        "required": ["id", "at"],
+        "additionalProperties": False,
+    }
+
+
+def _calling(*functions: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    made = [{"function": {"name": name, "arguments": json.dumps(given)}} for name, given in functions]
+    return {"role": "assistant", "content": None, "tool_calls": made}
+
+
+def _airline(*messages: dict[str, Any], task: int = 6) -> dict[str, Any]:
+    return {"task_id": task, "trial": 0, "traj": [{"role": "user", "content": "Cancel K7."}, *messages]}
+
+
+THINK = _calling(("think", {"thought": "It must be looked up."}))
+LOOK = _calling(("get_reservation", {"id": "K7"}))
+FOUND = {"role": "tool", "name": "get_reservation", "content": '{"id": "K7"}'}
+THOUGHT = {"role": "tool", "name": "think", "content": ""}
+DONE = {"role": "assistant", "content": "It is cancelled."}
+STOP = {"role": "user", "content": "###STOP###"}
+
+
+def _write_tau(data: Path, *records: dict[str, Any]) -> None:
+    put(data / "tau_bench", "gpt4o_airline_reward1.jsonl.gz", records)
+    put(data / "tau_bench", "retail_few_shot.jsonl.gz", [{"messages_display": "user: Hi"}])
+
+
+def test_what_an_airline_model_thought_is_the_rationale(tmp_path: Path) -> None:
+    _write_tau(tmp_path, _airline(THINK, THOUGHT, LOOK, FOUND, DONE, STOP))
+    (made,), notes = _read(tmp_path, "tau_bench")
+    assert made.entries == (
+        User("Cancel K7."),
+        Plan("It must be looked up.", "caller"),
+        Call("get_reservation", '{"id": "K7"}'),
+        Result("ok", '{"id": "K7"}'),
+        Plan("Everything is done, so answer.", "conclusion"),
+        Answer("It is cancelled."),
+    )
+    assert (made.group, [tool.name for tool in made.tools]) == ("tau_bench/6", ["get_reservation"])
+    assert notes.guessed == {"rationale": 1, "document of a tool": 1}
+    assert notes.listed == {"calls are not recorded": ["retail_few_shot-0"]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ((_calling(("a", {}), ("b", {})),), "several calls at once"),
+        ((LOOK, LOOK, FOUND), "a turn out of order"),
+        ((LOOK,), "cut off before its end"),
+        (({"role": "assistant", "content": " "},), "no content"),
+        (({"role": "assistant", "tool_calls": [{}]},), "broken record (KeyError)"),
+    ],
+)
+def test_airline_records_that_are_no_course_are_skipped(tmp_path: Path, messages: Any, reason: str) -> None:
+    _write_tau(tmp_path, _airline(*messages), _airline(DONE))
+    found, notes = _read(tmp_path, "tau_bench")
+    assert len(found) == 1
+    assert notes.listed[reason] == ["gpt4o_airline_reward1-0"]
+
+
+@needs_data
+@pytest.mark.parametrize(("name", "least"), [("tooltalk", 38), ("tau_bench", 80)])
+def test_real_conversations_keep_every_observation(name: str, least: int) -> None:
+    found, notes = _read(DATA, name)
+    assert len(found) == notes.read >= least
+    assert not [reason for reason in notes.skipped if reason.startswith("broken record")]
+    for made in found:
+        assert isinstance(made.entries[-1], Answer | Result)
+        calls = sum(isinstance(entry, Call) for entry in made.entries)
+        assert calls == sum(isinstance(entry, Result) for entry in made.entries)
