@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from pathlib import Path
@@ -149,8 +150,50 @@ def test_airline_records_that_are_no_course_are_skipped(tmp_path: Path, messages
     assert notes.listed[reason] == ["gpt4o_airline_reward1-0"]
 
 
+def _api_turn(output: Any, exception: str | None = None) -> dict[str, Any]:
+    result = {"output": output, "exception": exception}
+    return {"role": "API", "api_name": "AddAlarm", "param_dict": {"time": "07:00"}, "result": result}
+
+
+def test_what_an_assistant_says_before_a_call_is_the_rationale(tmp_path: Path) -> None:
+    turns = [
+        {"role": "User", "text": "Wake me at seven."},
+        {"role": "AI", "text": "I set the alarm."},
+        _api_turn(None, "no such time"),
+        _api_turn({"id": 5}),
+        {"role": "AI", "text": "It is set."},
+    ]
+    home = tmp_path / "api_bank"
+    broken = {"apis": [], "turns": [{"role": "AI", "text": "Hello."}]}
+    put(home, "lv1_lv2_dialogues.jsonl.gz", [{"apis": ["AddAlarm", "Gone"], "turns": turns}, broken])
+    table = 'x,类名,api_info\n1,AddAlarm,"description = ""Adds an alarm. Needs a time."\n"\n2,Other,description\n'
+    (home / "all_apis.csv.gz").write_bytes(gzip.compress(table.replace('time."', 'time.""').encode()))
+    (made,), notes = _read(tmp_path, "api_bank_dialogues")
+    assert made.entries == (
+        User("Wake me at seven."),
+        Plan("I set the alarm.", "caller"),
+        Call("AddAlarm", '{"time":"07:00"}'),
+        Result("error", "no such time"),
+        Plan("Use AddAlarm to add an alarm.", "caller"),
+        Call("AddAlarm", '{"time":"07:00"}'),
+        Result("ok", '{"id":5}'),
+        Plan("Everything is done, so answer.", "conclusion"),
+        Answer("It is set."),
+    )
+    assert [(tool.name, tool.description) for tool in made.tools] == [("AddAlarm", "Adds an alarm.")]
+    assert notes.guessed == {
+        "what is said before a call is its rationale": 1,
+        "rationale": 2,
+        "parameters of a tool": 1,
+    }
+    assert notes.listed == {
+        "tool with a broken document": ["all_apis-1"],
+        "a turn out of order": ["lv1_lv2_dialogues-1"],
+    }
+
+
 @needs_data
-@pytest.mark.parametrize(("name", "least"), [("tooltalk", 38), ("tau_bench", 80)])
+@pytest.mark.parametrize(("name", "least"), [("tooltalk", 38), ("tau_bench", 80), ("api_bank_dialogues", 130)])
 def test_real_conversations_keep_every_observation(name: str, least: int) -> None:
     found, notes = _read(DATA, name)
     assert len(found) == notes.read >= least

@@ -16,7 +16,7 @@ from alpha_umi.cli import main
 from alpha_umi.runtime.history import ROLES
 from alpha_umi.training.data import Wanted, build
 from alpha_umi.training.data_report import table
-from alpha_umi.training.readers import READERS, Notes, ReaderReport, data_folder, licence_of, read, recorded
+from alpha_umi.training.readers import READERS, Notes, ReaderReport, data_folder, home_of, licence_of, read, recorded
 from alpha_umi.training.splits import split_of
 
 FILES = sorted([*(f"{role}.jsonl" for role in ROLES), "report.json", "report.md", "trajectories.jsonl"])
@@ -189,7 +189,7 @@ def test_a_word_that_names_no_kind_of_training_is_a_recipe(tmp_path: Path) -> No
 
 @needs_data
 def test_every_real_set_states_its_licence() -> None:
-    assert not [name for name in READERS if licence_of(DATA / name) == "not stated"]
+    assert not [name for name in READERS if licence_of(DATA / home_of(name)) == "not stated"]
 
 
 @needs_data
