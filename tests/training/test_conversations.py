@@ -192,8 +192,65 @@ def test_what_an_assistant_says_before_a_call_is_the_rationale(tmp_path: Path) -
     }
 
 
+SOLUTION = """\
+1. Function: getRate
+Parameters: {"currency": "EUR"}
+Retruns: Status Code: 200. Response: {"rate":
+1.1}
+2. Function: getRate
+Parameters: {"currency": ""}
+Retruns: Parameter type error
+3. Final Response: The rates:
+1. It is 1.1."""
+
+
+def _solution(text: str = SOLUTION, process: str | None = "Yes", final: str | None = "Yes") -> dict[str, Any]:
+    judged = {"process_correctness": process, "final_response_correctness": final}
+    return {"tool": "Rates", "instruction": "What is the rate?", "solution": text, **judged}
+
+
+def test_solutions_that_were_judged_right_are_read_step_by_step(tmp_path: Path) -> None:
+    home = tmp_path / "toolalpaca"
+    functions = (
+        "1. Name: getRate\n   Description: Gets a rate.\n"
+        '   Input: {"currency": "Required. String. Which one."}\n   Output: A number.\n'
+    )
+    service = {"Name": "Rates", "Functions": functions, "Instructions": [], "Golden_Answers": []}
+    put(home, "eval_simulated.json.gz", [[service]])
+    broken = [
+        _solution(process="No"),
+        _solution(final=None),
+        _solution(SOLUTION.replace("getRate", "getAll")),
+        _solution(SOLUTION.partition("3. Final")[0]),
+        _solution(SOLUTION.replace('"EUR"', "5")),
+    ]
+    put(home, "outputs_ToolAlpaca7b.jsonl.gz", [_solution()])
+    put(home, "outputs_ToolAlpaca13b.jsonl.gz", broken)
+    (made,), notes = _read(tmp_path, "toolalpaca_solutions")
+    assert made.entries == (
+        User("What is the rate?"),
+        Plan("Use getRate to get a rate.", "caller"),
+        Call("getRate", '{"currency": "EUR"}'),
+        Result("ok", 'Status Code: 200. Response: {"rate":\n1.1}'),
+        Plan("Use getRate to get a rate.", "caller"),
+        Call("getRate", '{"currency": ""}'),
+        Result("ok", "Parameter type error"),
+        Plan("Everything is done, so answer.", "conclusion"),
+        Answer("The rates:\n1. It is 1.1."),
+    )
+    assert notes.skipped == {
+        "not judged right": 2,
+        "unknown tool": 1,
+        "no final response": 1,
+        "arguments outside the schema": 1,
+    }
+
+
 @needs_data
-@pytest.mark.parametrize(("name", "least"), [("tooltalk", 38), ("tau_bench", 80), ("api_bank_dialogues", 130)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("tooltalk", 38), ("tau_bench", 80), ("api_bank_dialogues", 130), ("toolalpaca_solutions", 45)],
+)
 def test_real_conversations_keep_every_observation(name: str, least: int) -> None:
     found, notes = _read(DATA, name)
     assert len(found) == notes.read >= least

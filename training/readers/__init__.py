@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..scenarios.core import Example
+from .alpaca_solutions import toolalpaca_solutions
 from .api_dialogues import api_bank_dialogues
 from .build import example
 from .calls import bfcl, hammerbench, metatool, nestful, seal_tools, toolalpaca
@@ -42,13 +43,14 @@ RECORDS: Mapping[str, Callable[[Path, random.Random, Notes], Iterator[Record]]] 
 """Data sets of requests with right calls, of which short examples are built."""
 
 TRAJECTORIES: Mapping[str, Callable[[Path, Notes], Iterator[Example]]] = {
-    reader.__name__: reader for reader in (toolbench, gsm8k, tooltalk, tau_bench, api_bank_dialogues)
+    reader.__name__: reader
+    for reader in (toolbench, gsm8k, tooltalk, tau_bench, api_bank_dialogues, toolalpaca_solutions)
 }
 """Data sets of whole trajectories, which are kept as they were recorded."""
 
 READERS = (*RECORDS, *TRAJECTORIES)
 _OWN_TOOLS = ("snips", "sgd")
-_FOLDERS = {"api_bank_dialogues": "api_bank"}
+_FOLDERS = {"api_bank_dialogues": "api_bank", "toolalpaca_solutions": "toolalpaca"}
 
 
 def read(folder: Path, rng: random.Random, report: ReaderReport, names: Sequence[str] = READERS) -> Iterator[Example]:
