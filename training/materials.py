@@ -56,6 +56,8 @@ class Materials:
                 half = self.recipe.shard // 2
                 found = self._pool("scenarios", index)[:half] + self._pool("invented", index)[:half]
                 return list(pack(rng, (), self._rows(found, "summarizer"), budget))
+            case "refusals":
+                return self._documents(rng, self._pool("refusals", index), budget)
             case "copying":
                 raise ValueError("the copying lesson is made batch by batch")
             case _:
