@@ -12,7 +12,7 @@ from typing import Any
 
 from ..tools.spec import ToolSpec
 from .dialects import Dialect
-from .history import Answer, Call, Decision, Entry, Plan, Result, User
+from .history import Answer, Call, Decision, Entry, Plan, Quote, Result, User
 
 _TIGHT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 
@@ -27,14 +27,20 @@ def planner_grammar(dialect: Dialect, allowed: Collection[Decision]) -> str:
     return f"start[lazy]: /(?s:.{{0,{form.rationale_characters}}})({ends})/\n"
 
 
-def answer_grammar(dialect: Dialect, calls: int) -> str | None:
-    """Free text that may quote the results of the turn's `calls`; None where the dialect has no mark for that."""
+def answer_grammar(dialect: Dialect, quotes: Collection[Quote]) -> str | None:
+    """Free text that may contain these quotations; None where the dialect has no mark for one."""
     if dialect.form.quote is None:
         return None
     text = "TEXT: /(?s:.+)/\n"
-    if not calls:
+    if not quotes:
         return "start: TEXT?\n" + text
-    return f"start: (TEXT | quotation)*\nquotation: {dialect.form.quote} NUMBER\nNUMBER: /[1-{calls}]/\n" + text
+    written: dict[str, list[str]] = {}
+    for quote in sorted(quotes, key=lambda quote: (quote.call, quote.argument)):
+        mark, digits = dialect.quotation(quote)
+        written.setdefault(mark, []).append(digits)
+    choices = " | ".join(f"{mark} NUMBER{index}" for index, mark in enumerate(written))
+    numbers = "".join(f"NUMBER{index}: /{'|'.join(digits)}/\n" for index, digits in enumerate(written.values()))
+    return f"start: (TEXT | quotation)*\nquotation: {choices}\n{numbers}{text}"
 
 
 def planner_tokens(dialect: Dialect) -> int:

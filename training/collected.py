@@ -55,7 +55,9 @@ def refusals(rng: random.Random, split: Literal["train", "held_out"]) -> Iterato
 def _folder() -> Path:
     folder = data_folder()
     if folder is None:
-        raise UsageError(f"the recipe's materials `sets` and `refusals` need the data sets: set {VARIABLE} to their folder")
+        raise UsageError(
+            f"the recipe's materials `sets` and `refusals` need the data sets: set {VARIABLE} to their folder"
+        )
     return folder
 
 
@@ -74,7 +76,5 @@ def _unserved(folder: Path, split: str) -> Sequence[str]:
     return sorted(
         text
         for text in found
-        if 2 <= len(text.split()) <= _MOST_WORDS
-        and not _OURS.search(text)
-        and held_out(text) == (split == "held_out")
+        if 2 <= len(text.split()) <= _MOST_WORDS and not _OURS.search(text) and held_out(text) == (split == "held_out")
     )

@@ -26,7 +26,7 @@ from .trajectory import documents, pieces
 BATCHES = 20
 _COPY_LENGTH = 256
 _CALLER = 1
-_AMONG_OTHERS = 0.5
+_AMONG_OTHERS = 0.2
 
 
 class Materials:

@@ -13,7 +13,7 @@ from ...errors import ConfigError
 from ...tools.spec import ToolSpec
 from ..engine.api import Prompt, Segment, merge
 from ..history import Answer, Call, Decision, Entry, Plan, Quote, Result, Role, User
-from ..quotes import quoted
+from ..quotes import Quotable, quotable, quoted
 from .documents import DOCUMENTS
 from .format import Format
 from .template import Template
@@ -75,7 +75,7 @@ class Dialect:
 
     def pieces(self, role: Role, history: Sequence[Entry]) -> list[Prompt]:
         """The body entry by entry."""
-        history = quoted(history) if self.form.quote else history
+        history = self.quoted(history)
         hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
         last = len(history) - 1 if hands_over else -1
         return [self.entry(entry, last=i == last) for i, entry in enumerate(history)]
@@ -117,16 +117,29 @@ class Dialect:
             case _:
                 return ()
 
+    def quoted(self, history: Sequence[Entry]) -> Sequence[Entry]:
+        """The history with what its answers quote told apart, where the dialect has a mark for that."""
+        return quoted(history, arguments=self.form.quote_argument is not None) if self.form.quote else history
+
+    def quotable(self, history: Sequence[Entry]) -> Quotable:
+        """What an answer may quote."""
+        return quotable(history, arguments=self.form.quote_argument is not None) if self.form.quote else {}
+
+    def quotation(self, quote: Quote) -> tuple[str, str]:
+        """How a quotation is written: the mark and the digits after it."""
+        mark = self.form.quote_argument if quote.argument else self.form.quote
+        assert mark is not None
+        return mark, f"{quote.call}{quote.argument or ''}"
+
     def _answer(self, answer: Answer) -> Prompt:
         """An answer as the summarizer wrote it, its quotations as marks."""
-        mark = self.form.quote
-        if mark is None or not answer.parts:
-            return (Segment(answer.text),)
         pieces: list[Segment] = []
-        for part in answer.parts:
-            pieces += (
-                [Segment(mark, control=True), Segment(str(part.call))] if isinstance(part, Quote) else [Segment(part)]
-            )
+        for part in answer.parts or (answer.text,):
+            if isinstance(part, Quote):
+                mark, digits = self.quotation(part)
+                pieces += [Segment(mark, control=True), Segment(digits)]
+            else:
+                pieces.append(Segment(part))
         return merge(pieces)
 
     def shown(self, result: Result) -> str:
