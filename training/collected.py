@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from ..errors import UsageError
 from ..runtime.history import Plan, User
 from ..tools.builtin import builtin_tools
-from .readers import VARIABLE, ReaderReport, data_folder, read
+from .readers import ReaderReport, data_folder, read
 from .readers.records import rows
 from .scenarios.core import Example
 from .scenarios.wording import held_out
@@ -36,7 +35,7 @@ _OWN_KIND = frozenset(("SearchCreativeWork",))
 
 def sets(rng: random.Random, split: Literal["train", "held_out"]) -> Iterator[Example]:
     """Requests of the data sets with their own tools, drawn by share without end."""
-    known = {name: found for name in _SHARES if (found := _examples(_folder(), name, split))}
+    known = {name: found for name in _SHARES if (found := _examples(data_folder(), name, split))}
     while True:
         name = rng.choices(list(known), [_SHARES[name] for name in known])[0]
         yield rng.choice(known[name])
@@ -45,20 +44,11 @@ def sets(rng: random.Random, split: Literal["train", "held_out"]) -> Iterator[Ex
 def refusals(rng: random.Random, split: Literal["train", "held_out"]) -> Iterator[Example]:
     """Requests of the data sets that no built-in tool serves: those that speak of nothing that one is about."""
     tools = tuple(tool.spec for tool in builtin_tools())
-    known = _unserved(_folder(), split)
+    known = _unserved(data_folder(), split)
     while True:
         request = rng.choice(known)
         entries = (User(request), Plan(_REASON, "give up"))
         yield Example("impossible", f"refusals/{request}", tools, entries)
-
-
-def _folder() -> Path:
-    folder = data_folder()
-    if folder is None:
-        raise UsageError(
-            f"the recipe's materials `sets` and `refusals` need the data sets: set {VARIABLE} to their folder"
-        )
-    return folder
 
 
 @cache
