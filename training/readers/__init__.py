@@ -12,9 +12,9 @@ from .build import example
 from .calls import bfcl, hammerbench, metatool, nestful, seal_tools, toolalpaca
 from .dialogues import api_bank, glaive_demo
 from .intents import sgd, snips
-from .records import VARIABLE, ReaderReport, Record, Skip, data_folder, pool_of
+from .records import ReaderReport, Record, Skip, data_folder, pool_of
 
-__all__ = ["READERS", "VARIABLE", "ReaderReport", "data_folder", "read"]
+__all__ = ["READERS", "ReaderReport", "data_folder", "read"]
 
 Reader = Callable[[Path, random.Random, ReaderReport], Iterator[Record]]
 
