@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,7 +15,7 @@ from ...tools.spec import ToolSpec
 from ..engine.api import Prompt, Segment, merge
 from ..history import Answer, Call, Decision, Entry, Plan, Quote, Result, Role, User
 from ..quotes import Quotable, quotable, quoted
-from .documents import DOCUMENTS
+from .documents import DOCUMENTS, known_by_heart
 from .format import Format
 from .template import Template
 
@@ -29,6 +30,8 @@ _ENTRY_VALUES = {
     "result": frozenset({"text"}),
     "answer": frozenset({"text"}),
 }
+_PLAIN_OBJECT = frozenset({"type", "properties", "required", "additionalProperties", "title", "description"})
+_FREE_TEXT = frozenset({"type", "title", "description", "default", "examples"})
 _ROLE_VALUES = frozenset({"documents", "tool_names", "thought"})
 
 
@@ -68,6 +71,19 @@ class Dialect:
         """What stands before the history; the same for every step of a turn."""
         documents = DOCUMENTS[self.form.documents](tools, self.form.known)
         return self._heads[role].render({"documents": documents, "thought": "", "tool_names": ""})
+
+    def copied(self, tool: ToolSpec) -> frozenset[str]:
+        """Parameters of the tool, beside its grounded ones, whose values must stand in the conversation or be empty.
+
+        They are what models of this dialect can only copy: what it says of a tool that they know by heart, the free
+        texts of any other.
+        """
+        if known_by_heart(tool, self.form.known):
+            return frozenset(self.form.copied.get(tool.name, ()))
+        if not self.form.copies or not tool.parameters.keys() <= _PLAIN_OBJECT:
+            return frozenset()
+        properties: Mapping[str, Any] = tool.parameters.get("properties", {})
+        return frozenset(name for name, schema in properties.items() if _is_free_text(schema))
 
     def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
         """The history; for caller and summarizer its last plan is the one that handed over to them."""
@@ -188,6 +204,10 @@ class Dialect:
 def _split_at_brace(text: str) -> tuple[str, str, str]:
     name, brace, rest = text.partition("{")
     return name, brace, brace + rest
+
+
+def _is_free_text(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and schema.keys() <= _FREE_TEXT
 
 
 def dialect_names() -> tuple[str, ...]:

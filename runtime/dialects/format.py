@@ -48,7 +48,8 @@ class Format(_Part):
     that a model is shown of a result. quote: control token that stands, with a digit after it, for the result of the
     call of that number in an answer. quote_argument: one that stands, with two digits, for an argument of a call.
     known: digests, by tool name, of the documents that the models know by heart; such a tool is described by its name
-    alone.
+    alone. copied: for such tools, the parameters whose values the models can only copy. copies: of all other tools, the
+    models can only copy free texts.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Format(_Part):
     quote: str | None = None
     quote_argument: str | None = None
     known: dict[str, str] = {}
+    copied: dict[str, tuple[str, ...]] = {}
+    copies: bool = False
     entries: Entries
     call: CallForm
     roles: dict[Role, RoleForm]
