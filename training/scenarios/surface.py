@@ -15,7 +15,7 @@ _CLOSED = tuple(
     f"{{{name}}}"
     for name in re.findall(
         r"\S+",
-        "path folder file ext e a b n m from to date other span zone feast near column number birth due on_due by_due"
+        "path folder file ext e a b n m from to date other span zone feast near column number birth due on_due by_due d kind"
         " value script unit",
     )
 )
