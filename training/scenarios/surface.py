@@ -15,8 +15,8 @@ _CLOSED = tuple(
     f"{{{name}}}"
     for name in re.findall(
         r"\S+",
-        "path folder file ext e a b n m from to date other span zone feast near column number birth due on_due by_due d kind"
-        " value script unit",
+        "path folder file ext e a b n m from to date other span zone feast near column number birth due on_due by_due"
+        " value script unit d kind",
     )
 )
 _PIECES = re.compile(r"(\{\w+\})")
