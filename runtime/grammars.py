@@ -12,8 +12,9 @@ from typing import Any
 
 from ..tools.spec import ToolSpec
 from .dialects import Dialect
-from .history import Answer, Call, Decision, Entry, Plan, Result, User
+from .history import Answer, Call, Decision, Entry, Plan, Quote, Result, User
 
+_GROUNDED = '"\\"" GROUNDED "\\""'
 _TIGHT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 
 
@@ -27,14 +28,20 @@ def planner_grammar(dialect: Dialect, allowed: Collection[Decision]) -> str:
     return f"start[lazy]: /(?s:.{{0,{form.rationale_characters}}})({ends})/\n"
 
 
-def answer_grammar(dialect: Dialect, calls: int) -> str | None:
-    """Free text that may quote the results of the turn's `calls`; None where the dialect has no mark for that."""
+def answer_grammar(dialect: Dialect, quotes: Collection[Quote]) -> str | None:
+    """Free text that may contain these quotations; None where the dialect has no mark for one."""
     if dialect.form.quote is None:
         return None
     text = "TEXT: /(?s:.+)/\n"
-    if not calls:
+    if not quotes:
         return "start: TEXT?\n" + text
-    return f"start: (TEXT | quotation)*\nquotation: {dialect.form.quote} NUMBER\nNUMBER: /[1-{calls}]/\n" + text
+    written: dict[str, list[str]] = {}
+    for quote in sorted(quotes, key=lambda quote: (quote.call, quote.argument)):
+        mark, digits = dialect.quotation(quote)
+        written.setdefault(mark, []).append(digits)
+    choices = " | ".join(f"{mark} NUMBER{index}" for index, mark in enumerate(written))
+    numbers = "".join(f"NUMBER{index}: /{'|'.join(digits)}/\n" for index, digits in enumerate(written.values()))
+    return f"start: (TEXT | quotation)*\nquotation: {choices}\n{numbers}{text}"
 
 
 def planner_tokens(dialect: Dialect) -> int:
@@ -45,7 +52,8 @@ def planner_tokens(dialect: Dialect) -> int:
 def caller_grammar(dialect: Dialect, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> str:
     """The name of one of the tools, then arguments under that tool's schema.
 
-    Grounded parameters take only strings that stand in `history`, cut at word boundaries.
+    Grounded parameters, and those that the dialect's models can only copy, take only strings that stand in `history`,
+    cut at word boundaries.
     """
     form = dialect.form
     separators = _TIGHT if form.strict_json else {}
@@ -53,28 +61,32 @@ def caller_grammar(dialect: Dialect, tools: Sequence[ToolSpec], history: Sequenc
     for number, tool in enumerate(tools):
         opening = _literal(form.call.before + tool.name + form.call.between)
         rules.append(f"call{number}: {opening} arguments{number}")
-        rules += _arguments(number, tool, separators)
-    if any(tool.grounded for tool in tools):
+        rules += _arguments(number, tool, dialect.copied(tool), separators)
+    if any(tool.grounded or dialect.copied(tool) for tool in tools):
         rules.append(f"GROUNDED: %regex {json.dumps({'substring_chunks': _chunks(history)})} & /(?s:.+)/")
     return "\n".join(rules) + "\n"
 
 
-def _arguments(number: int, tool: ToolSpec, separators: Mapping[str, Any]) -> list[str]:
-    if not tool.grounded:
+def _arguments(number: int, tool: ToolSpec, copied: Collection[str], separators: Mapping[str, Any]) -> list[str]:
+    if not tool.grounded and not copied:
         return [f"arguments{number}: {_json(tool.parameters, separators)}"]
-    return _grounded_object(number, tool, separators)
+    return _grounded_object(number, tool, copied, separators)
 
 
-def _grounded_object(number: int, tool: ToolSpec, separators: Mapping[str, Any]) -> list[str]:
+def _grounded_object(number: int, tool: ToolSpec, copied: Collection[str], separators: Mapping[str, Any]) -> list[str]:
     """The object rule by rule: `rest{i}` is what may follow when a property was written and `i` is next in order."""
     properties = list(tool.parameters.get("properties", {}).items())
     required = tool.parameters.get("required", ())
     rules = []
     for index, (name, schema) in enumerate(properties):
-        value = '"\\"" GROUNDED "\\""' if name in tool.grounded else f"value{number}_{index}"
-        rules.append(f"property{number}_{index}: {_literal(json.dumps(name) + ':')} {value}")
-        if name not in tool.grounded:
-            rules.append(f"value{number}_{index}: {_json(schema, separators)}")
+        rules.append(f"property{number}_{index}: {_literal(json.dumps(name) + ':')} value{number}_{index}")
+        if name in tool.grounded:
+            value = _GROUNDED
+        elif name in copied:
+            value = f'{_GROUNDED} | "\\"\\""'
+        else:
+            value = _json(schema, separators)
+        rules.append(f"value{number}_{index}: {value}")
     for first, prefix in ((True, "first"), (False, "rest")):
         comma = "" if first else '"," '
         for index, (name, _) in enumerate(properties):

@@ -61,9 +61,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A place in an answer where what the call of that number (from 1, within the turn) gave stands to the letter."""
+    """A place in an answer where something that a call of the turn (from 1) said or gave stands to the letter.
+
+    argument: the number (from 1) of the argument as the call has them; 0 is the call's result.
+    """
 
     call: int
+    argument: int = 0
 
 
 @dataclass(frozen=True, slots=True)

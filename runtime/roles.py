@@ -13,7 +13,7 @@ from .engine.api import Delta, Engine, Finished, Prompt, Request, Structure, mer
 from .events import AnswerDelta, CallDelta, Event, PlanDelta, Usage
 from .grammars import answer_grammar, caller_grammar, planner_grammar, planner_tokens
 from .history import Call, Decision, Entry, Plan, Role
-from .quotes import Quoting, results_of
+from .quotes import Quoting
 from .reading import reading_tools
 from .stream import MarkFilter
 from .structures import call_structure, plan_structure
@@ -96,13 +96,17 @@ class Roles:
         return call, ToolCall(tool=call.tool, arguments=json.loads(call.arguments))
 
     def summarize(self, history: list[Entry], budget: int) -> Generator[Event, None, Finished]:
-        """The summarizer's answer, with the results that it quotes."""
-        results = results_of(history)
-        quoting = Quoting(self.dialect.form.quote or "", results)
+        """The summarizer's answer, with what it quotes."""
+        sources = self.dialect.quotable(history)
+        written = {quote: self.dialect.quotation(quote) for quote in sources}
+        quoting = Quoting(
+            {"".join(written[quote]): text for quote, text in sources.items()},
+            sorted({mark for mark, _ in written.values()}),
+        )
         finished = yield from self._write(
             "summarizer",
             (yield from self._prompt("summarizer", (), history)),
-            grammar=answer_grammar(self.dialect, len(results)),
+            grammar=answer_grammar(self.dialect, sources.keys()),
             budget=min(self._sampling("summarizer").max_tokens, budget),
             event=lambda text: AnswerDelta(text=text),
             visible=quoting,

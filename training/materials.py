@@ -26,7 +26,7 @@ from .trajectory import documents, pieces
 BATCHES = 20
 _COPY_LENGTH = 256
 _CALLER = 1
-_AMONG_OTHERS = 0.5
+_AMONG_OTHERS = 0.2
 
 
 class Materials:
@@ -56,6 +56,8 @@ class Materials:
                 half = self.recipe.shard // 2
                 found = self._pool("scenarios", index)[:half] + self._pool("invented", index)[:half]
                 return list(pack(rng, (), self._rows(found, "summarizer"), budget))
+            case "refusals":
+                return self._documents(rng, self._pool("refusals", index), budget)
             case "copying":
                 raise ValueError("the copying lesson is made batch by batch")
             case _:

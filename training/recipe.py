@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import ConfigError
 from ..runtime.history import Role
 
-Material = Literal["copying", "documents", "subsets", "invented", "invented_easy", "answers"]
+Material = Literal["copying", "documents", "subsets", "invented", "invented_easy", "answers", "sets", "refusals"]
 
 
 class _Part(BaseModel):

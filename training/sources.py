@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
 from ..tools.builtin import builtin_tools
+from . import collected
+from .announcing import announcing
 from .invented import invented
 from .scenarios.core import Example, play
 from .scenarios.registry import sample
@@ -17,13 +20,17 @@ from .splits import Split
 
 _log = logging.getLogger(__name__)
 
-SourceName = Literal["scenarios", "invented", "invented_easy"]
+SourceName = Literal["scenarios", "invented", "invented_easy", "sets", "refusals"]
 
 
 def examples(source: SourceName, seed: str, split: Split, count: int) -> list[Example]:
-    """`count` examples of a source; the same for the same seed and the same generators."""
+    """`count` examples of a source; the same for the same seed, the same generators and the same data.
+
+    Their plans announce what comes after (`announcing`).
+    """
     rng = random.Random(f"{source} {seed} {split}")
-    return list(islice(_SOURCES[source](rng, split), count))
+    found = islice(_SOURCES[source](rng, split), count)
+    return [replace(example, entries=announcing(example.entries)) for example in found]
 
 
 def _scenarios(rng: random.Random, split: Split) -> Iterator[Example]:
@@ -54,4 +61,6 @@ _SOURCES: dict[SourceName, Callable[[random.Random, Split], Iterator[Example]]] 
     "scenarios": _scenarios,
     "invented": _invented,
     "invented_easy": _invented_easy,
+    "sets": collected.sets,
+    "refusals": collected.refusals,
 }

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ..runtime.dialects import Dialect
 from ..runtime.engine.api import Prompt, Segment
 from ..runtime.history import Answer, Call, Entry, Plan, Role
-from ..runtime.quotes import quoted
 from ..tools.spec import ToolSpec
 
 Piece = tuple[Segment, Role | None]
@@ -26,7 +25,7 @@ def pieces(dialect: Dialect, entries: Sequence[Entry]) -> list[Piece]:
     For dialects in which every role's prompt is a prefix of the trajectory; raises ValueError where it is not.
     """
     found: list[Piece] = []
-    for entry in quoted(entries) if dialect.form.quote else entries:
+    for entry in dialect.quoted(entries):
         segments, target = dialect.entry(entry), dialect.target(entry)
         if segments[len(segments) - len(target) :] != target:
             raise ValueError(f"dialect {dialect.name!r} does not write a trajectory as one text")

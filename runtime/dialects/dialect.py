@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,8 +14,8 @@ from ...errors import ConfigError
 from ...tools.spec import ToolSpec
 from ..engine.api import Prompt, Segment, merge
 from ..history import Answer, Call, Decision, Entry, Plan, Quote, Result, Role, User
-from ..quotes import quoted
-from .documents import DOCUMENTS
+from ..quotes import Quotable, quotable, quoted
+from .documents import DOCUMENTS, known_by_heart
 from .format import Format
 from .template import Template
 
@@ -29,6 +30,8 @@ _ENTRY_VALUES = {
     "result": frozenset({"text"}),
     "answer": frozenset({"text"}),
 }
+_PLAIN_OBJECT = frozenset({"type", "properties", "required", "additionalProperties", "title", "description"})
+_FREE_TEXT = frozenset({"type", "title", "description", "default", "examples"})
 _ROLE_VALUES = frozenset({"documents", "tool_names", "thought"})
 
 
@@ -69,13 +72,26 @@ class Dialect:
         documents = DOCUMENTS[self.form.documents](tools, self.form.known)
         return self._heads[role].render({"documents": documents, "thought": "", "tool_names": ""})
 
+    def copied(self, tool: ToolSpec) -> frozenset[str]:
+        """Parameters of the tool, beside its grounded ones, whose values must stand in the conversation or be empty.
+
+        They are what models of this dialect can only copy: what it says of a tool that they know by heart, the free
+        texts of any other.
+        """
+        if known_by_heart(tool, self.form.known):
+            return frozenset(self.form.copied.get(tool.name, ()))
+        if not self.form.copies or not tool.parameters.keys() <= _PLAIN_OBJECT:
+            return frozenset()
+        properties: Mapping[str, Any] = tool.parameters.get("properties", {})
+        return frozenset(name for name, schema in properties.items() if _is_free_text(schema))
+
     def body(self, role: Role, history: Sequence[Entry]) -> Prompt:
         """The history; for caller and summarizer its last plan is the one that handed over to them."""
         return merge([segment for piece in self.pieces(role, history) for segment in piece])
 
     def pieces(self, role: Role, history: Sequence[Entry]) -> list[Prompt]:
         """The body entry by entry."""
-        history = quoted(history) if self.form.quote else history
+        history = self.quoted(history)
         hands_over = role != "planner" and bool(history) and isinstance(history[-1], Plan)
         last = len(history) - 1 if hands_over else -1
         return [self.entry(entry, last=i == last) for i, entry in enumerate(history)]
@@ -117,16 +133,29 @@ class Dialect:
             case _:
                 return ()
 
+    def quoted(self, history: Sequence[Entry]) -> Sequence[Entry]:
+        """The history with what its answers quote told apart, where the dialect has a mark for that."""
+        return quoted(history, arguments=self.form.quote_argument is not None) if self.form.quote else history
+
+    def quotable(self, history: Sequence[Entry]) -> Quotable:
+        """What an answer may quote."""
+        return quotable(history, arguments=self.form.quote_argument is not None) if self.form.quote else {}
+
+    def quotation(self, quote: Quote) -> tuple[str, str]:
+        """How a quotation is written: the mark and the digits after it."""
+        mark = self.form.quote_argument if quote.argument else self.form.quote
+        assert mark is not None
+        return mark, f"{quote.call}{quote.argument or ''}"
+
     def _answer(self, answer: Answer) -> Prompt:
         """An answer as the summarizer wrote it, its quotations as marks."""
-        mark = self.form.quote
-        if mark is None or not answer.parts:
-            return (Segment(answer.text),)
         pieces: list[Segment] = []
-        for part in answer.parts:
-            pieces += (
-                [Segment(mark, control=True), Segment(str(part.call))] if isinstance(part, Quote) else [Segment(part)]
-            )
+        for part in answer.parts or (answer.text,):
+            if isinstance(part, Quote):
+                mark, digits = self.quotation(part)
+                pieces += [Segment(mark, control=True), Segment(digits)]
+            else:
+                pieces.append(Segment(part))
         return merge(pieces)
 
     def shown(self, result: Result) -> str:
@@ -175,6 +204,10 @@ class Dialect:
 def _split_at_brace(text: str) -> tuple[str, str, str]:
     name, brace, rest = text.partition("{")
     return name, brace, brace + rest
+
+
+def _is_free_text(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and schema.keys() <= _FREE_TEXT
 
 
 def dialect_names() -> tuple[str, ...]:

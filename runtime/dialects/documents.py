@@ -33,6 +33,11 @@ def signature(tools: Sequence[ToolSpec], known: Mapping[str, str]) -> str:
     return "".join(f"{name if known.get(name) == digest(line) else line}\n" for name, line in lines)
 
 
+def known_by_heart(tool: ToolSpec, known: Mapping[str, str]) -> bool:
+    """Whether the digest in `known` is that of the tool's own signature."""
+    return known.get(tool.name) == digest(_signature(tool))
+
+
 def digest(document: str) -> str:
     """What tells one document of a tool from another: the start of its SHA-256."""
     return hashlib.sha256(document.encode()).hexdigest()[:8]

@@ -46,8 +46,10 @@ class Format(_Part):
     strict_json: arguments without spaces between tokens. chat_template: wrap prompts as a user message of the model's
     own template. rationale_characters: most that a planner may write before it must decide. result_characters: most
     that a model is shown of a result. quote: control token that stands, with a digit after it, for the result of the
-    call of that number in an answer. known: digests, by tool name, of the documents that the models know by heart; such
-    a tool is described by its name alone.
+    call of that number in an answer. quote_argument: one that stands, with two digits, for an argument of a call.
+    known: digests, by tool name, of the documents that the models know by heart; such a tool is described by its name
+    alone. copied: for such tools, the parameters whose values the models can only copy. copies: of all other tools, the
+    models can only copy free texts.
     """
 
     name: str
@@ -62,7 +64,10 @@ class Format(_Part):
     rationale_characters: int
     result_characters: int = 2000
     quote: str | None = None
+    quote_argument: str | None = None
     known: dict[str, str] = {}
+    copied: dict[str, tuple[str, ...]] = {}
+    copies: bool = False
     entries: Entries
     call: CallForm
     roles: dict[Role, RoleForm]

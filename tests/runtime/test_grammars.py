@@ -8,6 +8,7 @@ from llguidance import LLMatcher, LLTokenizer
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.grammars import caller_grammar, planner_grammar
 from alpha_umi.runtime.history import DECISIONS, Result, User
+from alpha_umi.tools.builtin import builtin_tools
 from alpha_umi.tools.spec import ToolSpec
 
 BYTES = LLTokenizer("byte")
@@ -74,7 +75,7 @@ def test_a_rationale_is_bounded(name):
         ('read{"path":"notes.txt","path":"notes.txt"}', False),
         ('read{"path": "notes.txt"}', False),
         ("list{}", True),
-        ('list{"glob":"*.md","deep":true}', True),
+        ('list{"glob":"notes","deep":true}', True),
         ('list{"path":"temp","deep":false}', True),
         ('list{"deep":true,"glob":"x"}', False),
         ('list{"deep":true,}', False),
@@ -100,3 +101,42 @@ def test_whatever_was_said_can_be_copied_and_nothing_breaks_the_json(said, data)
     text = "read" + json.dumps({"path": said}, ensure_ascii=False, separators=(",", ":"))
     assert accepts(grammar, text)
     assert not accepts(grammar, 'read{"path":"' + data.draw(st.text("ab", min_size=1)) + 'never said 7"}')
+
+
+SEND = spec("send", {"to": {"type": "string"}, "how": {"type": "string", "enum": ["mail", "post"]}}, ["to"])
+
+
+def test_the_embedded_trio_copies_the_free_texts_of_tools_that_it_does_not_know():
+    grammar = caller_grammar(load_dialect("nano"), [SEND], [User("write to Ann Lee by post")])
+    assert accepts(grammar, 'send{"to":"Ann Lee","how":"post"}')
+    assert accepts(grammar, 'send{"to":"Ann Lee","how":"mail"}')
+    assert accepts(grammar, 'send{"to":""}')
+    assert not accepts(grammar, 'send{"to":"Ann Leeds"}')
+    assert not accepts(grammar, 'send{"to":"Bob"}')
+
+
+def test_other_dialects_may_compose_free_texts():
+    grammar = caller_grammar(load_dialect("paper"), [SEND], [User("write to Ann Lee by post")])
+    assert accepts(grammar, 'Action: send\nAction Input: {"to": "Bob"}')
+
+
+def test_the_embedded_trio_copies_what_the_dialect_says_of_a_tool_known_by_heart():
+    tools = {tool.spec.name: tool.spec for tool in builtin_tools()}
+    grammar = caller_grammar(load_dialect("nano"), [tools["write_file"]], [User("put some milk into list.txt")])
+    assert accepts(grammar, 'write_file{"path":"list.txt","text":"some milk"}')
+    assert accepts(grammar, 'write_file{"path":"list.txt","text":""}')
+    assert not accepts(grammar, 'write_file{"path":"list.txt","text":"same milk"}')
+    assert not accepts(grammar, 'write_file{"path":"","text":"milk"}')
+
+
+def test_a_schema_with_definitions_is_enforced_as_it_is():
+    parameters = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "size": {"$ref": "#/$defs/size"}},
+        "required": ["size"],
+        "additionalProperties": False,
+        "$defs": {"size": {"type": "integer"}},
+    }
+    tool = ToolSpec(name="cut", description="cut", parameters=parameters)
+    grammar = caller_grammar(load_dialect("nano"), [tool], [User("cut it")])
+    assert accepts(grammar, 'cut{"name":"anything","size":3}')

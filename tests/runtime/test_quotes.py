@@ -6,10 +6,14 @@ from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 from alpha_umi.runtime.events import AnswerDelta
 from alpha_umi.runtime.history import Answer, Call, Plan, Quote, Result, User
-from alpha_umi.runtime.quotes import Quoting, parts, quoted, results_of
+from alpha_umi.runtime.quotes import Quoting, parts, quotable, quoted
 from alpha_umi.runtime.roles import Roles
 
 MARK = "<|result|>"
+
+
+def results_of(*contents):
+    return {Quote(number): content for number, content in enumerate(contents, start=1)}
 
 
 def turn(*results, request="Do it."):
@@ -38,7 +42,7 @@ def written(found):
     ],
 )
 def test_an_answer_is_taken_apart_into_words_and_quotations(text, results, expected):
-    assert written(parts(text, results)) == expected
+    assert written(parts(text, results_of(*results))) == expected
 
 
 PIECES = st.text(alphabet="ab1 .\n<|>result", max_size=12)
@@ -47,16 +51,16 @@ PIECES = st.text(alphabet="ab1 .\n<|>result", max_size=12)
 @given(PIECES, st.lists(PIECES, max_size=4), PIECES)
 def test_what_is_taken_apart_can_be_put_together_again(before, results, after):
     text = before + "".join(results) + after
-    found = parts(text, results)
+    found = parts(text, results_of(*results))
     assert "".join(results[part.call - 1] if isinstance(part, Quote) else part for part in found) == text
 
 
 @given(st.lists(st.sampled_from(["word ", MARK + "1", MARK + "2", "<", "<|", "|>", MARK, "9"]), max_size=12), st.data())
 def test_streaming_puts_in_the_same_results_however_the_text_is_cut(pieces, data):
     text = "".join(pieces)
-    whole = Quoting(MARK, ["FIRST", "SECOND"])
+    whole = Quoting({MARK + "1": "FIRST", MARK + "2": "SECOND"}, [MARK])
     expected = whole.feed(text) + whole.finish()
-    quoting, shown, at = Quoting(MARK, ["FIRST", "SECOND"]), "", 0
+    quoting, shown, at = Quoting({MARK + "1": "FIRST", MARK + "2": "SECOND"}, [MARK]), "", 0
     while at < len(text):
         step = data.draw(st.integers(1, len(text) - at))
         shown += quoting.feed(text[at : at + step])
@@ -66,7 +70,7 @@ def test_streaming_puts_in_the_same_results_however_the_text_is_cut(pieces, data
 
 def test_only_the_results_of_the_latest_turn_can_be_quoted():
     history = [*turn("old"), Answer("It is old."), *turn("new", "newer")]
-    assert results_of(history) == ["new", "newer"]
+    assert list(quotable(history).values()) == ["new", "newer"]
     assert quoted(history)[5].parts == ("It is ", Quote(1), ".")
 
 
@@ -87,6 +91,39 @@ def test_the_summarizers_quotation_reaches_the_user_to_the_letter():
     deltas, finished = drained(roles.summarize(turn(content), 50))
     assert finished.text == f"notes.txt says:\n{content}"
     assert "".join(event.text for event in deltas if isinstance(event, AnswerDelta)) == finished.text
+
+
+ASKED = [
+    User("put milk into list.txt"),
+    Plan("Use write_file.", "caller"),
+    Call("write_file", '{"path":"list.txt","text":"milk","often":12345,"now":true,"no":7}'),
+    Result("ok", "wrote list.txt"),
+    Plan("Done.", "conclusion"),
+]
+
+
+def test_arguments_are_quoted_by_the_numbers_of_call_and_argument():
+    found = quotable(ASKED, arguments=True)
+    assert found == {
+        Quote(1): "wrote list.txt",
+        Quote(1, 1): "list.txt",
+        Quote(1, 2): "milk",
+        Quote(1, 3): "12345",
+    }
+    assert parts('I wrote "milk" to list.txt.', found) == ('I wrote "', Quote(1, 2), '" to ', Quote(1, 1), ".")
+
+
+def test_the_summarizers_quotation_of_an_argument_reaches_the_user_to_the_letter():
+    roles = Roles(ScriptedEngine({"summarizer": ['I wrote "<|call|>12" to <|call|>11.']}), load_dialect("nano"))
+    _, finished = drained(roles.summarize(ASKED, 50))
+    assert finished.text == 'I wrote "milk" to list.txt.'
+
+
+@pytest.mark.parametrize("written", ["<|call|>14", "<|call|>21", "<|call|>15"])
+def test_an_argument_that_cannot_be_quoted_cannot_be_written(written):
+    roles = Roles(ScriptedEngine({"summarizer": [f"I wrote {written}."]}), load_dialect("nano"))
+    with pytest.raises(Exception, match="does not allow"):
+        drained(roles.summarize(ASKED, 50))
 
 
 def test_a_call_that_was_not_made_cannot_be_quoted():

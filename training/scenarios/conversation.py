@@ -15,6 +15,8 @@ _UNABLE = {
     "weather": "tell the weather",
     "news": "get news or prices",
     "knowledge": "answer questions of general knowledge",
+    "advice": "give advice of this kind",
+    "senses": "see, hear or feel anything",
 }
 _REASONS = ("None of my tools can {do}.", "None of my tools can {do}.", "I have no tool that can {do}.")
 _YOURS = {"my": "your", "me": "you", "i": "you", "i'm": "you are", "mine": "yours", "myself": "yourself", "am": "are"}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from . import slots
 from .build import DONE, Finish, act, single
 from .core import Scenario
-from .wording import Wording, pick
+from .wording import Wording, groups, pick
 
 _COUNTING = re.compile(r"how many|how often|count", re.IGNORECASE)
 
@@ -111,9 +111,14 @@ def list_files(rng: random.Random) -> Scenario:
     """The files of the workspace or of one folder: all, of one kind, or of a name."""
     wording = pick(rng, "list_files")
     folder, ext, file, word = slots.folder(rng), slots.of(rng, "extension"), slots.file_name(rng), slots.name(rng)
+    kind = ""
+    if wording.intent == "kind":
+        ext = rng.choice(list(groups("kind_of_file")))
+        kind = rng.choice(groups("kind_of_file")[ext])
     path = folder if wording.intent in ("folder", "folder_pattern") else None
     pattern, what = {
         "pattern": (f"*.{ext}", f"{ext} files"),
+        "kind": (f"*.{ext}", kind),
         "folder_pattern": (f"*.{ext}", f"{ext} files"),
         "everywhere": (f"**/*.{ext}", f"{ext} files"),
         "recursive": ("**", "files"),
@@ -139,7 +144,7 @@ def list_files(rng: random.Random) -> Scenario:
         return form.format(what=what, scope=scope) + seen, tuple(names)
 
     step = act(rng, "list_files", (f"list the {what}{scope}",), path=path, pattern=pattern)
-    values = {"folder": folder, "ext": ext, "file": file, "word": word}
+    values = {"folder": folder, "ext": ext, "kind": kind, "file": file, "word": word}
     return single(rng, wording, values, step, finish, files=files)
 
 

@@ -242,7 +242,7 @@ def two_tables(rng: random.Random) -> Scenario:
 
 
 def _extreme(template: str) -> tuple[str, str]:
-    lowest = any(word in template for word in ("smallest", "lowest", "least", "minimum"))
+    lowest = any(word in template for word in ("smallest", "lowest", "least", "minimum", "fewest", "bottom"))
     return ("min_row", "smallest") if lowest else ("max_row", "largest")
 
 

@@ -27,6 +27,24 @@ _SNIPPETS = {
     "reverse": ("print('{word}'[::-1])", "reverse {word}", "{word} backwards is {seen}."),
     "upper": ("print('{word}'.upper())", "write {word} in capitals", "In capitals: {seen}"),
     "sort": ("print(', '.join(sorted([{quoted}])))", "sort the words", "In order: {seen}"),
+    "choose": ("import random; print(random.choice([{quoted}]))", "choose one at random", "I choose {seen}."),
+    "shuffle": (
+        "import random; words = [{quoted}]; random.shuffle(words); print(', '.join(words))",
+        "shuffle the words",
+        "In random order: {seen}",
+    ),
+    "palindrome": (
+        "print('{word}' == '{word}'[::-1])",
+        "compare {word} with its reverse",
+        "{word} is a palindrome: {seen}",
+    ),
+    "vowels": ("print(sum('{word}'.count(v) for v in 'aeiou'))", "count the vowels", "{word} has {seen} vowels."),
+    "password": (
+        "import random, string; print(''.join(random.choices(string.ascii_letters + string.digits, k={a})))",
+        "make a random password",
+        "The password is {seen}",
+    ),
+    "times_table": ("print([{n} * i for i in range(1, 11)])", "multiply {n} by 1 to 10", "They are {seen}."),
     "prime": ("print(all({n} % d for d in range(2, {n})))", "test whether {n} is prime", "{n} is prime: {seen}"),
     "leap": (
         "import calendar; print(calendar.isleap({year}))",

@@ -16,7 +16,7 @@ _CLOSED = tuple(
     for name in re.findall(
         r"\S+",
         "path folder file ext e a b n m from to date other span zone feast near column number birth due on_due by_due"
-        " value script unit",
+        " value script unit d kind",
     )
 )
 _PIECES = re.compile(r"(\{\w+\})")

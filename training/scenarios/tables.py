@@ -179,8 +179,9 @@ def query_table(rng: random.Random) -> Scenario:
         value = rng.choice(made.groups)
     count = str(rng.randint(2, 5))
     values = {"path": made.path, "column": made.column, "number": made.number, "value": value, "n": count}
+    values |= {"label": made.label, "limit": str(rng.randint(1, 500))}
     patterns = groups("implied_sql").get(wording.intent) or lexicon("sql")
-    known = {"table": made.name, "label": made.label, **values}
+    known = {"table": made.name, **values}
     sql = values["sql"] = slots.fill(rng, rng.choice(patterns), **known)
     form = rng.choice((f"These are the rows of {made.path}:\n", f"This is what {made.path} gives:\n"))
 

@@ -11,10 +11,10 @@ from .wording import groups, pick
 
 
 def convert_units(rng: random.Random) -> Scenario:
-    """A value in another unit."""
+    """A value in another unit; of one kind where the intent is that kind's name, else of any."""
     wording = pick(rng, "convert_units")
     sources = groups({"one": "one_unit", "joined": "joined_unit"}.get(wording.intent, "unit"))
-    kind = rng.choice(list(sources))
+    kind = wording.intent if wording.intent in sources else rng.choice(list(sources))
     source = rng.choice(sources[kind])
     target = rng.choice([unit for unit in groups("unit")[kind] if _key(unit) != _key(source)])
     written = "1" if wording.intent == "one" else _value(rng, kind)
