@@ -13,8 +13,9 @@ from ...errors import ConfigError, ModelFileError, UsageError
 from ...runtime.dialects import load_dialect
 from ..model import build_model
 from ..tokenizer import PAD, control_id, save_tokenizer, train_tokenizer
-from .config import Config, NewBase
+from .config import Config
 from .corpus import texts
+from .parts import NewBase
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "merges.txt", "vocab.json")
 

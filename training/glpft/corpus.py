@@ -19,7 +19,8 @@ from ..readers import Notes
 from ..samples import samples
 from ..scenarios.core import Example
 from ..sources import examples
-from .config import Config, Data
+from .config import Config
+from .parts import Data
 from .role_files import role_samples
 from .tokens import Encoder, Row, fitted, total
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import torch
 
 from ...convert.gguf_writer import replacing
 from .base import copy_tokenizer
-from .config import Config, Lora, Stage
+from .config import Config
 from .corpus import Say
 from .curves import write_losses
 from .packing import PackedRows
+from .parts import Lora, Stage
 from .tokens import Row
 from .trainer import CHECKPOINTS, StageTrainer, Watch, arguments, fit, tokens_per_step
 
@@ -126,12 +129,22 @@ def load(folder: Path, config: Config, lora: Lora | None = None) -> Any:
         target_modules=lora.targets,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, settings)
+    with quiet():
+        return get_peft_model(model, settings)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings that peft's use of transformers' older names gives; they are nobody's to mend here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def merge(start: Path, adapter: Path, destination: Path, config: Config) -> None:
     """Write the model of `start` with the adapter folded into its weights."""
     from peft import PeftModel
 
-    merged = PeftModel.from_pretrained(load(start, config), adapter).merge_and_unload()
+    with quiet():
+        merged = PeftModel.from_pretrained(load(start, config), adapter).merge_and_unload()
     merged.save_pretrained(destination)

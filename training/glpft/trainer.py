@@ -13,9 +13,10 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from ...errors import ModelFileError, StorageError
-from .config import Config, Stage
+from .config import Config
 from .corpus import Say
 from .packing import PackedRows, collate
+from .parts import Stage
 
 CHECKPOINTS = "checkpoints"
 _WHOLE = "whole"
@@ -148,11 +149,12 @@ def fit(model: Any, settings: TrainingArguments, rows: PackedRows, watch: Watch,
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     except DivergedError as error:
         raise DivergedError(f"{error}; training stopped, {_kept(place)}: lower the rate or look at the data") from error
+    except StorageError as error:
+        raise StorageError(f"{error}; {_kept(place)}") from error
     except Exception as error:
         if drop_partial(place):
-            raise StorageError(
-                f"a checkpoint cannot be written in {place} ({_reason(error)}); {_kept(place)}"
-            ) from error
+            told = f"a checkpoint cannot be written in {place} ({_reason(error)})"
+            raise StorageError(f"{told}: make room, then go on with --resume; {_kept(place)}") from error
         raise
     return trainer
 
