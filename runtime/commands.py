@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,24 +75,55 @@ def search(home: Home, query: tuple[str, ...]) -> None:
 
 
 @sessions.command()
-@click.argument("session_id", metavar="ID")
-@click.option("--format", "kind", type=click.Choice(["md", "json"]), default="md", show_default=True)
+@click.argument("session_ids", metavar="[ID]...", nargs=-1)
+@click.option("--format", "kind", type=click.Choice(["md", "json"]), help="For readers or programs  [default: md]")
+@click.option("--training", is_flag=True, help="Trajectories to train on instead, of all sessions or the given ones.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
 @click.pass_obj
-def export(home: Home, session_id: str, kind: str, output: Path | None) -> None:
-    """Export a session as Markdown for readers or JSON for programs."""
+def export(home: Home, session_ids: tuple[str, ...], kind: str | None, training: bool, output: Path | None) -> None:
+    """Export a session as Markdown for readers or JSON for programs.
+
+    With --training: whole turns of your sessions, one line for each session, without secrets, addresses, your name,
+    your home folder and long tokens. Look through the file before you give it to anybody.
+    """
     from .export import export_json, export_markdown
 
+    if training and kind:
+        raise UsageError("--training has a format of its own; leave --format away")
+    if not training and len(session_ids) != 1:
+        raise UsageError("name one session; `umi sessions list` shows what there is")
     with _store(home) as store:
-        session = store.open(session_id)
-        text = export_json(session) if kind == "json" else export_markdown(session)
+        if training:
+            text = _trajectories(home, store, session_ids)
+        else:
+            session = store.open(session_ids[0])
+            text = export_json(session) if kind == "json" else export_markdown(session)
     if output is None:
-        click.echo(text if kind == "md" else _safe_json(text), nl=False)
+        click.echo(_safe_json(text) if training or kind == "json" else text, nl=False)
         return
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}; name another file with --output") from error
+
+
+def _trajectories(home: Home, store: SessionStore, session_ids: Sequence[str]) -> str:
+    """The lines of trajectories; what was left out and redacted is told on standard error."""
+    from .redaction import Redaction
+    from .training_export import Exporter
+    from .trajectories import to_line
+
+    names = session_ids or [info.id for info in reversed(store.list())]
+    with home.open_catalogue(Path()) as catalogue:
+        exporter = Exporter(catalogue.specs, Redaction.of_this_user())
+        opened = [store.open(name) for name in names]
+        found = [exporter.trajectory(session.id, session.events()) for session in opened]
+    lines = [to_line(trajectory) for trajectory in found if trajectory]
+    click.echo(f"{exporter.turns} turn(s) of {len(lines)} session(s)", err=True)
+    for verb, counts in (("left out", exporter.left_out), ("redacted", exporter.redaction.counts)):
+        told = ", ".join(f"{kind}: {count}" for kind, count in counts.most_common())
+        click.echo(f"{verb}: {told or 'nothing'}", err=True)
+    return "".join(lines)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...errors import UsageError
 from ...runtime.trajectories import from_line
 from ..scenarios.core import Example
 from .courses import trajectory
@@ -17,6 +18,8 @@ def recorded(file: Path, notes: Notes) -> Iterator[Example]:
 
     Broken lines are skipped and counted; UsageError if the file is missing or damaged.
     """
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}; `umi sessions export --training --output FILE` writes one")
     for number, line in enumerate(lines(file)):
         name = f"{file.stem}-{number}"
         try:
