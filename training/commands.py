@@ -9,6 +9,7 @@ import click
 
 from ..errors import UsageError
 from ..runtime.dialects import dialect_names
+from .glpft.commands import glpft
 
 if TYPE_CHECKING:
     from .splits import Split
@@ -97,3 +98,6 @@ def data(
     wanted = Wanted(sets, dialect, data, sessions, split, limit, seed)
     build(wanted, out, click.echo)
     click.echo(f"{out} holds planner.jsonl, caller.jsonl, summarizer.jsonl, trajectories.jsonl and a report")
+
+
+train.add_command(glpft)

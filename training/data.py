@@ -76,8 +76,8 @@ def _write(wanted: Wanted, dialect: Dialect, folder: Path, say: Callable[[str], 
             name: stack.enter_context((folder / f"{name}.jsonl").open("w", encoding="utf-8"))
             for name in (*ROLES, TRAJECTORIES)
         }
-        for report, found in _sources(wanted):
-            for example in _chosen(found, report, wanted):
+        for report, examples in chosen_examples(wanted):
+            for example in examples:
                 _keep(example, dialect, files, report)
             say(str(report))
             reports.append(report)
@@ -85,6 +85,12 @@ def _write(wanted: Wanted, dialect: Dialect, folder: Path, say: Callable[[str], 
     (folder / "report.json").write_text(as_json(head, reports), encoding="utf-8")
     (folder / "report.md").write_text(as_markdown(head, reports), encoding="utf-8")
     return reports
+
+
+def chosen_examples(wanted: Wanted) -> Iterator[tuple[SetReport, list[Example]]]:
+    """The examples of each set that are on the wanted side of the split, with the account of the set."""
+    for report, found in _sources(wanted):
+        yield report, _chosen(found, report, wanted)
 
 
 def _sources(wanted: Wanted) -> Iterator[tuple[SetReport, Iterator[Example]]]:

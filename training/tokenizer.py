@@ -98,15 +98,15 @@ def control_id(tokenizer: Tokenizer, text: str) -> int:
     return found
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """tokenizer.json and tokenizer_config.json, as converters and transformers read them."""
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, end: str = END) -> None:
+    """tokenizer.json and tokenizer_config.json, as converters and transformers read them; `end` ends a generation."""
     import json
 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": END,
+        "eos_token": end,
         "pad_token": PAD,
         "add_bos_token": False,
         "clean_up_tokenization_spaces": False,
