@@ -104,6 +104,8 @@ def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> 
 
         ctx.exit(open_screen(ctx.obj, session=resume or ("latest" if latest else None)))
     else:
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            click.echo("umi: this terminal cannot show the screen; `umi chat --plain` works here", err=True)
         click.echo(ctx.get_help())
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..runtime.engine.api import Engine
     from ..runtime.sessions import Session, SessionStore
     from ..tools.spec import ToolSpec
+    from ..tools.worker.levels import SandboxState
 
 HISTORY = 200
 """Most instructions that the prompt offers again."""
@@ -176,6 +177,10 @@ class Desk:
     def tools(self) -> Sequence[ToolSpec]:
         """The tools on offer."""
         return self.agent.catalogue.specs if self.agent else ()
+
+    def confinement(self) -> SandboxState | None:
+        """How tools are confined; the first time it is asked, this is tested, which takes a moment."""
+        return self.agent.catalogue.sandbox if self.agent else None
 
     def close_agent(self) -> None:
         """End the engine and the tools; idempotent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -32,6 +32,9 @@ from ..widgets.questions import Questions
 from ..widgets.step import Step
 from ..widgets.transcript import Transcript
 
+if TYPE_CHECKING:
+    from ...tools.worker.levels import SandboxState
+
 BATCH_SECONDS = 0.05
 
 TWICE_SECONDS = 1.0
@@ -50,6 +53,7 @@ class ChatScreen(Screen[None]):
         self.busy = False
         self.asked = False
         self.opening = True
+        self.sandbox: SandboxState | None = None
         self._stopping = False
         self._left_at = 0.0
 
@@ -167,10 +171,8 @@ class ChatScreen(Screen[None]):
 
     @on(Prompt.Sent)
     async def _sent(self, event: Prompt.Sent) -> None:
-        if await run_slash(self, event.text):
-            return
-        self.composer.prompt.accepted(event.text)
-        self.ask(event.text)
+        if not await run_slash(self, event.text):
+            self.ask(event.text)
 
     @on(Prompt.Wanted)
     async def _wanted(self, event: Prompt.Wanted) -> None:
@@ -205,12 +207,14 @@ class ChatScreen(Screen[None]):
                 raise
 
     def draw_title(self) -> None:
-        """Show trio, session and workspace."""
+        """Show trio, session, sandbox and workspace."""
         desk = self.bridge.desk
         where = marks_of(self).text(one_line(str(desk.workspace), 60))
         dot = marks_of(self).dot
         name = f"session {desk.session.id}" if desk.session else "new session"
-        self.query_one("#title", Static).update(Content(f"alpha-umi {dot} {desk.trio} {dot} {name} {dot} {where}"))
+        sandbox = [f"sandbox {self.sandbox.level if self.sandbox.level != '0' else 'off'}"] if self.sandbox else []
+        parts = ["alpha-umi", desk.trio, name, *sandbox, where]
+        self.query_one("#title", Static).update(Content(f" {dot} ".join(parts)))
 
     async def idle(self) -> None:
         """Everything that was given is done: the next of the queue is asked."""

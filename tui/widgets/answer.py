@@ -20,6 +20,7 @@ class Answer(Vertical):
     Answer > .role { color: $success; text-style: bold; height: 1; }
     Answer > Markdown { padding: 0 1; margin: 0; height: auto; }
     Answer MarkdownParagraph { margin: 0 0 1 0; }
+    Answer > Markdown > *:last-child { margin-bottom: 0; }
     """
 
     def __init__(self, word: str = "summarizer") -> None:
