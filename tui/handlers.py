@@ -172,12 +172,8 @@ async def export(screen: ChatScreen, argument: str) -> None:
     if session is None:
         screen.notify("the session is empty", severity="warning", markup=False)
         return
-    try:
-        file = await asyncio.to_thread(export_session, session, Path(argument) if argument else None)
-    except UmiError as error:
-        await screen.transcript.say(ErrorCard(str(error)))
-    else:
-        await screen.transcript.say(Notice("exported", str(file)))
+    file = await asyncio.to_thread(export_session, session, Path(argument) if argument else None)
+    await screen.transcript.say(Notice("exported", str(file)))
 
 
 async def title(screen: ChatScreen, argument: str) -> None:

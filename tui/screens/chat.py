@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widget import MountError
 from textual.widgets import Static
 
+from ...errors import UmiError
 from ...text import one_line
 from ..actions import State, action, bindings
 from ..arrivals import arrive
@@ -26,6 +27,7 @@ from ..widgets.composer import Composer
 from ..widgets.earlier import Earlier
 from ..widgets.key_line import KeyLine
 from ..widgets.meters import Meters
+from ..widgets.notice import ErrorCard
 from ..widgets.plan_panel import PlanPanel
 from ..widgets.prompt import Prompt
 from ..widgets.questions import Questions
@@ -147,7 +149,10 @@ class ChatScreen(Screen[None]):
         if why := action(name).unavailable(self.state):
             self.notify(f"{name}: {why}", severity="warning", markup=False)
             return
-        await HANDLERS[name](self, argument)
+        try:
+            await HANDLERS[name](self, argument)
+        except UmiError as error:
+            await self.transcript.say(ErrorCard(str(error)))
 
     async def _leave(self) -> None:
         """Esc where nothing runs: away from suggestions, a step or an edit; twice in the empty prompt, edit."""

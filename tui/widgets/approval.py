@@ -38,7 +38,7 @@ _NO = len(_CHOICES) - 1
 
 
 def further_details(question: ApprovalNeeded) -> list[str]:
-    """The lines of its detail that do not just repeat an argument: real paths, readable programs, what may be touched."""
+    """The lines of its detail that do not repeat an argument: real paths, readable programs, what may be touched."""
     repeated = Counter(
         line
         for name, value in question.arguments.items()
