@@ -100,7 +100,7 @@ def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> 
         if latest or resume:
             raise UsageError("--continue and --resume open the screen; leave the command away")
     elif latest or resume or can_draw():
-        from .tui.commands import open_screen
+        from .tui.terminal import open_screen
 
         ctx.exit(open_screen(ctx.obj, session=resume or ("latest" if latest else None)))
     else:

@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 from stage import ANSWER, CALCULATE, CALL, make_home
 
-PROGRAM = Path(__file__).with_name("scripted_umi.py")
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>P][^\x1b]*)")
 LEAVE_ALTERNATE = "\x1b[?1049l"
 
 
 class Terminal:
-    """`umi` in a pseudo-terminal of 80 by 24."""
+    """`umi` in a pseudo-terminal of 80 by 24; `program` is what runs with the script and the arguments."""
+
+    program = Path(__file__).with_name("scripted_umi.py")
 
     def __init__(self, tmp_path, script, *arguments, **environment):
         make_home(tmp_path / "home")
@@ -34,7 +35,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         variables = os.environ | {"UMI_HOME": str(tmp_path / "home"), "TERM": "xterm-256color"} | environment
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), json.dumps(script), *arguments],
+            [sys.executable, str(self.program), json.dumps(script), *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=variables, cwd=tmp_path / "work", start_new_session=True,
         )  # fmt: skip
         self.slave = slave
