@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -93,6 +94,10 @@ def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> 
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError("the folder that you are in is gone; go to another one with cd") from None
     ctx.obj = ctx.obj or Home(Paths.find(), unsafe=unsafe)
     if unsafe and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--unsafe-no-sandbox is for a person at a terminal; leave it away, tools run confined then")

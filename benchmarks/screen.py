@@ -99,7 +99,7 @@ def long_result() -> tuple[float, float]:
         (Path(folder) / "work" / "long.txt").write_text("\n".join(f"l{number}" for number in range(10_000)))
         with Terminal(Path(folder), script) as terminal:
             terminal.sees(READY)
-            terminal.type("go\r")
+            terminal.type("show long.txt\r")
             terminal.sees("It is long.")
             terminal.type("\t\x1b[A")
             terminal.read(1)

@@ -48,6 +48,7 @@ class Desk:
         self.session: Session | None = None
         self.agent: Agent | None = None
         self._engine = engine
+        self._started_in = Path.cwd()
         self._store: SessionStore | None = None
 
     @property
@@ -63,7 +64,7 @@ class Desk:
     def workspace(self) -> Path:
         """The folder that tools reach: what was asked for, else the session's, else the settings'."""
         stored = self.session.workspace if self.session else self.home.settings.workspace
-        return (self.options.workspace or stored).absolute()
+        return self._started_in / (self.options.workspace or stored)
 
     @property
     def trio(self) -> str:

@@ -167,6 +167,26 @@ def test_no_color_means_shades_of_grey(tmp_path):
         assert colours and all(red == green == blue for red, green, blue in colours)
 
 
+def test_a_locale_without_unicode_draws_ascii(tmp_path):
+    with Terminal(tmp_path, CALCULATE, LC_ALL="C") as terminal:
+        terminal.sees("Ctrl+S sessions")
+        assert terminal.text.isascii()
+
+
+def test_a_dumb_terminal_is_told_what_works_there(tmp_path):
+    with Terminal(tmp_path, CALCULATE, TERM="dumb") as terminal:
+        assert terminal.ends() == 0
+        assert "umi: this terminal cannot show the screen; `umi chat --plain` works here" in terminal.text
+
+
+def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m alpha_umi run hello"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (2, "umi: the folder that you are in is gone; go to another one with cd\n")
+
+
 def test_without_a_terminal_there_is_a_sentence_and_help(tmp_path):
     make_home(tmp_path / "home")
     environment = os.environ | {"UMI_HOME": str(tmp_path / "home")}

@@ -62,7 +62,7 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     DEFAULT_CSS = """
     ApprovalPanel { height: auto; padding: 0 1; border-top: solid $warning; }
-    ApprovalPanel > #call { height: auto; max-height: 8; }
+    ApprovalPanel > #call { height: auto; max-height: 25vh; }
     ApprovalPanel Static { height: auto; }
     ApprovalPanel > Input { display: none; }
     """
