@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -94,6 +95,10 @@ def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> 
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError("the folder that you are in is gone; go to another one with cd") from None
     ctx.obj = ctx.obj or Home(Paths.find(), unsafe=unsafe)
     if unsafe and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--unsafe-no-sandbox is for a person at a terminal; leave it away, tools run confined then")
@@ -101,10 +106,12 @@ def main(ctx: click.Context, latest: bool, resume: str | None, unsafe: bool) -> 
         if latest or resume:
             raise UsageError("--continue and --resume open the screen; leave the command away")
     elif latest or resume or can_draw():
-        from .tui.commands import open_screen
+        from .tui.terminal import open_screen
 
         ctx.exit(open_screen(ctx.obj, session=resume or ("latest" if latest else None)))
     else:
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            click.echo("umi: this terminal cannot show the screen; `umi chat --plain` works here", err=True)
         click.echo(ctx.get_help())
 
 

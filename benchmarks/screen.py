@@ -3,7 +3,8 @@
     python benchmarks/screen.py [--runs 5] [--rates 30 100]
 
 The screen runs in a pseudo-terminal of 80 by 24 with a scripted engine, so that only the UI's own work is measured.
-Sizes: a result of 10,000 lines is opened, and a session of 2,000 events is taken up.
+Sizes: a result of 10,000 lines is opened, and a session of 2,000 events is taken up. In turns with it runs the smallest
+Textual app that can be written into (`benchmarks/bare_screen.py`): what Textual itself takes on this machine, now.
 """
 
 from __future__ import annotations
@@ -31,23 +32,45 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--rates", type=float, nargs="+", default=[30.0, 100.0], help="tokens per second")
     given = options.parse_args()
-    frames = [first_frame() for _ in range(given.runs)]
-    print(f"first frame: {min(frames):.2f} s (median {statistics.median(frames):.2f})")
+    frames = [(first_frame(Terminal), first_frame(Bare)) for _ in range(given.runs)]
+    for at, unit in enumerate(("seconds", "seconds of CPU")):
+        own, bare = (statistics.median(frame[kind][at] for frame in frames) for kind in (0, 1))
+        print(f"first frame: {own:.2f} {unit}, a bare Textual app {bare:.2f}, ratio {own / bare:.2f}", flush=True)
+    idle = idle_echo()
     for rate in given.rates:
         share, delay = streaming(rate)
-        print(f"streaming {rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms")
+        print(
+            f"streaming {rate:.0f} tokens per second: {share:.0%} of a core, key to screen {delay * 1000:.0f} ms, "
+            f"in a bare Textual app that is idle {idle * 1000:.0f} ms",
+            flush=True,
+        )
     opened, delay = long_result()
     print(f"result of 10,000 lines: opened in {opened * 1000:.0f} ms, key to screen then {delay * 1000:.0f} ms")
     print(f"session of 2,000 events: shown in {long_session():.2f} s from the start")
 
 
-def first_frame() -> float:
-    """Seconds from the start of the process to the prompt on the screen."""
+class Bare(Terminal):
+    """The smallest Textual app with a prompt."""
+
+    program = Path(__file__).with_name("bare_screen.py")
+
+
+def first_frame(kind: type[Terminal]) -> tuple[float, float]:
+    """Seconds from the start of the process to the prompt on the screen, and of processor time that it took."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        with Terminal(Path(folder), CALCULATE) as terminal:
+        with kind(Path(folder), CALCULATE) as terminal:
             shown(terminal, PROMPT)
-            return time.perf_counter() - start
+            took = time.perf_counter() - start
+            return took, sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
+
+
+def idle_echo() -> float:
+    """Seconds from a key to its echo in the bare app (median)."""
+    with tempfile.TemporaryDirectory() as folder, Bare(Path(folder), CALCULATE) as terminal:
+        shown(terminal, PROMPT)
+        terminal.read(0.5)
+        return echo(terminal, pause=0.25)
 
 
 def streaming(rate: float) -> tuple[float, float]:
@@ -76,7 +99,7 @@ def long_result() -> tuple[float, float]:
         (Path(folder) / "work" / "long.txt").write_text("\n".join(f"l{number}" for number in range(10_000)))
         with Terminal(Path(folder), script) as terminal:
             terminal.sees(READY)
-            terminal.type("go\r")
+            terminal.type("show long.txt\r")
             terminal.sees("It is long.")
             terminal.type("\t\x1b[A")
             terminal.read(1)

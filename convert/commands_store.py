@@ -10,13 +10,13 @@ from pydantic import JsonValue
 
 from ..errors import ModelFileError, UmiError
 from ..text import printable
-from .commands_pull import pulled_folder
 from .files import hash_file, size_text
 from .importing import import_file, name_of
 from .making import read_reports
 from .manifest import Manifest
 from .progress import bar
 from .pull import forget_pulled, read_pulled
+from .pulling import pulled_folder
 from .store import BrokenManifest, ModelStore
 from .trio import BrokenTrio, Trio, list_trios
 
@@ -102,7 +102,7 @@ def gc(home: Any, pulled: bool, dry_run: bool) -> None:
         return
     freed = store.gc(used)
     if pulled:
-        freed += forget_pulled(pulled_folder(home))
+        freed += forget_pulled(pulled_folder(home.paths.models))
     click.echo(f"freed {size_text(freed)}")
 
 

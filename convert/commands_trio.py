@@ -11,9 +11,9 @@ import click
 
 from ..errors import UsageError
 from ..text import printable
-from .commands_pull import pulled_folder
 from .files import size_text
 from .progress import bar
+from .pulling import pulled_folder
 from .release import pull_trio, read_release
 from .store import ModelStore
 from .trio import DIALECTS, ROLES, BrokenTrio, Role, Trio, find_trio, list_trios
@@ -137,7 +137,7 @@ def pull(
         store,
         own_folder(home, name or release),
         read_release(release),
-        pulled=pulled_folder(home),
+        pulled=pulled_folder(home.paths.models),
         stage=bar,
         type=type_,
         allow_pickle=allow_pickle,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..tools.accounts import canonical
-from ..tools.catalogue import Catalogue
 from ..tools.spec import ToolCall, ToolSpec
+from ..tools.values import canonical
 from .events import ApprovalNeeded
+
+if TYPE_CHECKING:
+    from ..tools.catalogue import Catalogue
 
 _OWN_PLACE = "$NOTEBOOK"
 

@@ -10,7 +10,7 @@ from .audit import AuditLog
 from .policy import ToolPolicy
 from .redact import redact
 from .spec import Observation, ToolCall, ToolSpec
-from .values import compact_json
+from .values import canonical, compact_json
 from .worker.levels import SandboxState
 from .worker.limits import Limits
 
@@ -20,11 +20,6 @@ _PREVIEW = 400
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, the same for every order of its keys."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
-
-
-def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces."""
-    return compact_json(_sorted(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,3 @@ class Account:
     def _facts(self) -> dict[str, Any]:
         preview = compact_json(redact(self.call.arguments))[:_PREVIEW]
         return {**self._names(), "preview": preview, "tool": self.tool, "policy": self.policy.digest}
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value

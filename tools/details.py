@@ -46,10 +46,14 @@ def _place(path: str, workspace: Path) -> str:
     return f"{real} ({', '.join(notes)})"
 
 
+def _folder(granted: str, workspace: Path) -> str:
+    return granted.replace("$WORKSPACE", str(workspace)).replace("$NOTEBOOK", "umi's notebook")
+
+
 def _reach(spec: ToolSpec, workspace: Path) -> Iterator[str]:
     wanted = spec.capabilities
     reach = [
-        f"{verb} {', '.join(folder.replace('$WORKSPACE', str(workspace)) for folder in folders)}"
+        f"{verb} {', '.join(_folder(folder, workspace) for folder in folders)}"
         for verb, folders in (("read", wanted.read), ("write", wanted.write))
         if folders
     ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..runtime import events as ev
-from .bridge import Fault, Idle, Item, Models, Opened, Question, Ready
+from .bridge import Confined, Fault, Idle, Item, Models, Opened, Question, Ready
 from .facts import size_text
-from .widgets.notice import ErrorCard, Loading, Welcome
+from .widgets.notice import ErrorCard, Loading, Notice, Welcome
 from .widgets.questions import Questions
 
 if TYPE_CHECKING:
+    from ..tools.worker.levels import SandboxState
     from .screens.chat import ChatScreen
 
 WELCOME = (
@@ -44,6 +45,13 @@ async def arrive(screen: ChatScreen, item: Item) -> None:
             await _loaded(screen)
             screen.meters.contexts(item.contexts)
             screen.composer.prompt.remember(item.instructions)
+            screen.meters.do("sandbox is tested")
+        case Confined(state=state):
+            screen.sandbox = state
+            screen.meters.confined(state.level != "0")
+            if state.level == "0":
+                await screen.transcript.say(Notice("sandbox", unconfined(state)))
+            screen.draw_title()
         case Question():
             await screen.query_one(Questions).put(item.needed, item.answer)
         case Fault():
@@ -56,6 +64,14 @@ async def arrive(screen: ChatScreen, item: Item) -> None:
             pass
         case _:
             await _happened(screen, item)
+
+
+def unconfined(state: SandboxState) -> str:
+    """What it means that tools are not confined."""
+    if state.unsafe:
+        return "off: tools run unconfined and may touch everything that you may"
+    why = f" ({state.reason})" if state.reason else ""
+    return f"this machine has none{why}: calls that touch anything are refused; `umi doctor` says what is missing"
 
 
 async def _loaded(screen: ChatScreen) -> None:

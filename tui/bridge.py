@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from textual.message import Message
 
@@ -19,6 +19,9 @@ from ..runtime.history import ROLES, Role
 from ..runtime.lines import joined
 from .desk import Desk
 from .facts import ModelFile
+
+if TYPE_CHECKING:
+    from ..tools.worker.levels import SandboxState
 
 _PATIENCE = 3.0
 
@@ -56,6 +59,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Confined:
+    """How tools are confined, found out by a test."""
+
+    state: SandboxState
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A call waits for the user, whose decision goes into `answer`."""
 
@@ -77,7 +87,7 @@ class Idle:
     job: int
 
 
-Item: TypeAlias = ev.Event | Opened | Models | Ready | Question | Fault | Idle
+Item: TypeAlias = ev.Event | Opened | Models | Ready | Confined | Question | Fault | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +204,8 @@ class Bridge:
         self._tell(Models(tuple(self.desk.models())))
         contexts = {role: agent.engine.context(role) for role in ROLES}
         self._tell(Ready(contexts, tuple(self.desk.instructions())))
+        if (state := self.desk.confinement()) is not None:
+            self._tell(Confined(state))
 
     def _new(self) -> None:
         self.desk.new()

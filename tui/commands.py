@@ -21,7 +21,7 @@ from ..runtime.home import Home
 from ..runtime.sessions import Session, SessionStore
 from ..text import printable
 from .plain import Asker, JsonView, PlainView, open_terminal
-from .terminal import can_draw
+from .terminal import open_screen
 
 EXIT_STATUS = {"answered": 0, "gave_up": 3, "stopped": 4, "failed": 5}
 
@@ -82,22 +82,6 @@ def chat(
                 _turn(agent, asker, view, instruction)
             except UsageError as error:
                 click.echo(f"umi: {printable(str(error))}", err=True)
-
-
-def open_screen(
-    home: Home,
-    workspace: Path | None = None,
-    approve: Mode | None = None,
-    trio: str | None = None,
-    session: str | None = None,
-) -> int:
-    """Run the terminal UI and give its exit status; `session` is an id or `latest`. UsageError without a terminal."""
-    if not can_draw():
-        raise UsageError("there is no terminal to draw on; say `umi chat --plain`")
-    from .app import run_ui
-    from .desk import Options
-
-    return run_ui(home, Options(workspace, approve, trio, session))
 
 
 @contextmanager

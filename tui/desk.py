@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..runtime.engine.api import Engine
     from ..runtime.sessions import Session, SessionStore
     from ..tools.spec import ToolSpec
+    from ..tools.worker.levels import SandboxState
 
 HISTORY = 200
 """Most instructions that the prompt offers again."""
@@ -47,6 +48,7 @@ class Desk:
         self.session: Session | None = None
         self.agent: Agent | None = None
         self._engine = engine
+        self._started_in = Path.cwd()
         self._store: SessionStore | None = None
 
     @property
@@ -62,7 +64,7 @@ class Desk:
     def workspace(self) -> Path:
         """The folder that tools reach: what was asked for, else the session's, else the settings'."""
         stored = self.session.workspace if self.session else self.home.settings.workspace
-        return (self.options.workspace or stored).absolute()
+        return self._started_in / (self.options.workspace or stored)
 
     @property
     def trio(self) -> str:
@@ -176,6 +178,10 @@ class Desk:
     def tools(self) -> Sequence[ToolSpec]:
         """The tools on offer."""
         return self.agent.catalogue.specs if self.agent else ()
+
+    def confinement(self) -> SandboxState | None:
+        """How tools are confined; the first time it is asked, this is tested, which takes a moment."""
+        return self.agent.catalogue.sandbox if self.agent else None
 
     def close_agent(self) -> None:
         """End the engine and the tools; idempotent."""

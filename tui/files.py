@@ -18,9 +18,10 @@ def export_session(session: Session, file: Path | None = None) -> Path:
     """
     from ..runtime.export import export_json, export_markdown
 
-    path = (file or Path(f"umi-{session.id}.md")).expanduser().absolute()
+    path = file or Path(f"umi-{session.id}.md")
     text = export_json(session) if path.suffix == ".json" else export_markdown(session)
     try:
+        path = path.expanduser().absolute()
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:

@@ -12,6 +12,7 @@ from ..errors import UmiError, UsageError
 from ..runtime.approval import Mode
 from ..runtime.events import TurnStarted
 from .actions import ACTIONS, action
+from .arrivals import unconfined
 from .editor import edited
 from .facts import size_text
 from .widgets.notice import ErrorCard, Notice
@@ -34,11 +35,12 @@ async def run_slash(screen: ChatScreen, text: str) -> bool:
         close = difflib.get_close_matches(word[1:], names, n=1, cutoff=0.4)
         hint = f"did you mean /{close[0]}?" if close else "/help shows all"
         screen.notify(f"there is no command {word}; {hint}", severity="warning", markup=False)
+        screen.composer.prompt.give_back(text)
         return True
     if argument and not action(word[1:]).argument:
         screen.notify(f"{word} takes nothing after it", severity="warning", markup=False)
+        screen.composer.prompt.give_back(text)
         return True
-    screen.composer.prompt.accepted(text)
     await screen.perform(word[1:], argument.strip())
     return True
 
@@ -170,12 +172,8 @@ async def export(screen: ChatScreen, argument: str) -> None:
     if session is None:
         screen.notify("the session is empty", severity="warning", markup=False)
         return
-    try:
-        file = await asyncio.to_thread(export_session, session, Path(argument) if argument else None)
-    except UmiError as error:
-        await screen.transcript.say(ErrorCard(str(error)))
-    else:
-        await screen.transcript.say(Notice("exported", str(file)))
+    file = await asyncio.to_thread(export_session, session, Path(argument) if argument else None)
+    await screen.transcript.say(Notice("exported", str(file)))
 
 
 async def title(screen: ChatScreen, argument: str) -> None:
@@ -209,6 +207,9 @@ async def tools(screen: ChatScreen, argument: str) -> None:
     for spec in screen.bridge.desk.tools():
         summary = spec.description.strip().splitlines()[0]
         lines.append(f"{spec.name:16} {spec.approval:5} {summary}")
+    if (state := screen.sandbox) is not None:
+        made_of = ", ".join(state.layers)
+        lines.append(f"sandbox level {state.level}: {made_of}" if made_of else f"sandbox: {unconfined(state)}")
     await screen.transcript.say(Notice("tools", "\n".join(["", *lines]) if lines else "they are still loading"))
 
 

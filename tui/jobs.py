@@ -6,8 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 
 from ..errors import UmiError
 from .facts import size_text
@@ -18,7 +19,6 @@ RATE_SECONDS = 10.0
 _SAMPLES = 200
 _PATIENCE = 5.0
 
-Progress: TypeAlias = Callable[[int, int], None]
 State = Literal["running", "done", "failed", "cancelled"]
 
 
@@ -26,13 +26,26 @@ class _Cancelled(BaseException):
     """Passes through the work, which cleans up behind itself; no `except Exception` of it may stop this."""
 
 
+class Progress(Protocol):
+    """What work calls with bytes done and in all; `stage` begins another part of it, which counts anew."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+    def stage(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]: ...
+
+
 @dataclass(eq=False)
 class Job:
-    """One piece of work. run: does it and gives a sentence on what was made. done, total: bytes."""
+    """One piece of work.
+
+    run: does it and gives a sentence on what was made. step: the part that is being done, if it has parts. done, total:
+    bytes of it.
+    """
 
     title: str
     run: Callable[[Progress], str]
     state: State = "running"
+    step: str = ""
     done: int = 0
     total: int = 0
     said: str = ""
@@ -60,12 +73,13 @@ class Job:
             return f"{self.title} [{self.state}] {self.said}".rstrip()
         if self._stop.is_set():
             return f"{self.title} [running] is being cancelled"
+        begun = f"{self.title} [running]{f' {self.step}' if self.step else ''}"
         if not self.total:
-            return f"{self.title} [running]"
+            return begun
         if self.done >= self.total:
-            return f"{self.title} [running] is being checked"
+            return f"{begun} {'100 %' if self.step else 'is being checked'}"
         share = f"{100 * self.done // self.total} %, {size_text(self.done)} of {size_text(self.total)}"
-        return f"{self.title} [running] {share}{self._pace()}"
+        return f"{begun} {share}{self._pace()}"
 
     def _pace(self) -> str:
         """Rate and time left, once both can be told."""
@@ -77,18 +91,30 @@ class Job:
         rate = (done - before) / (now - then)
         return f", {size_text(rate)}/s, {(self.total - done) / rate:.0f} s left"
 
-    def _tell(self, done: int, total: int) -> None:
-        if self._stop.is_set():
-            raise _Cancelled
+    @contextmanager
+    def stage(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """Begin another part of the work."""
+        self._stop_here()
+        self.step, self.done, self.total = label, 0, 0
+        self._samples.clear()
+        yield self
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note how far the work is; ends it where it was cancelled."""
+        self._stop_here()
         now = time.monotonic()
         self.done, self.total = done, total
         while self._samples and now - self._samples[0][0] > RATE_SECONDS:
             self._samples.popleft()
         self._samples.append((now, done))
 
+    def _stop_here(self) -> None:
+        if self._stop.is_set():
+            raise _Cancelled
+
     def _work(self) -> None:
         try:
-            self.said = self.run(self._tell)
+            self.said = self.run(self)
             self.state = "done"
         except _Cancelled:
             self.state = "cancelled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -42,6 +43,16 @@ def marks_of(widget: Widget) -> Marks:
 
 
 def terminal_is_ascii() -> bool:
-    """Whether the terminal's encoding is something else than UTF-8."""
-    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
-    return encoding.lower().replace("-", "").replace("_", "") != "utf8"
+    """Whether the terminal's encoding is something else than UTF-8.
+
+    Where the locale is C, Python takes UTF-8 for its own output (PEP 538 and 540); what the user named decides then.
+    """
+    if not _is_utf8(getattr(sys.__stderr__, "encoding", None) or "ascii"):
+        return True
+    named = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    assumed = bool(sys.flags.utf8_mode) and "PYTHONUTF8" not in os.environ
+    return assumed and bool(named) and not _is_utf8(named.partition(".")[2])
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("-", "").replace("_", "") == "utf8"

@@ -80,6 +80,8 @@ class Asker:
             click.echo(
                 f"Allow {call_text(question.tool, question.arguments)}? ({printable(question.reason)})", err=True
             )
+            for detail in question.detail:
+                click.echo(f"    {detail}", err=True)
             for number, choice in enumerate(CHOICES, 1):
                 click.echo(f"  {number} {choice}", err=True)
             click.echo("1, 2 or 3, or say why not [3]: ", nl=False, err=True)

@@ -84,7 +84,7 @@ def test_the_question_shows_the_resolved_truth(led):
     first = shown("write_file", path="link/../link/x.txt", text="one\x1b[2J\u202etwo")
     assert first[0] == f"file: {led.work}/real/x.txt (new)"
     assert first[1] == "text: one\\x1b[2J\\u202etwo"
-    assert first[-1] == f"it may write {led.work}, $NOTEBOOK"
+    assert first[-1] == f"it may write {led.work}, umi's notebook"
     command = shown("run_command", command="echo a\nrm -rf \x07b")
     assert command[:2] == ("$ echo a", "> rm -rf \\x07b") and "start programs" in command[-1]
     assert "OUTSIDE the workspace" in shown("write_file", path="../out.txt", text="x")[0]

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from alpha_umi.errors import StorageError
 from alpha_umi.tools import audit as module
-from alpha_umi.tools.accounts import canonical, digest
+from alpha_umi.tools.accounts import digest
 from alpha_umi.tools.audit import AuditLog
 from alpha_umi.tools.catalogue import Catalogue
 from alpha_umi.tools.redact import REDACTED, redact
 from alpha_umi.tools.spec import Observation, ToolCall
+from alpha_umi.tools.values import canonical
 
 
 def opened(folder: Path, *tools: object) -> Catalogue:

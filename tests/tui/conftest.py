@@ -3,6 +3,8 @@ import os
 import pytest
 
 from alpha_umi.tools.catalogue import Catalogue
+from alpha_umi.tools.worker.levels import SandboxState
+from alpha_umi.tui.desk import Desk
 
 
 @pytest.fixture(autouse=True)
@@ -16,5 +18,9 @@ def plain_environment(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_early_worker(monkeypatch):
-    """The process that runs tools starts with the first call instead of with the screen: most tests need none."""
+    """The process that runs tools starts with the first call instead of with the screen: most tests need none.
+
+    How it confines is not tested then; the tests at a real terminal do that.
+    """
     monkeypatch.setattr(Catalogue, "start", lambda catalogue: None)
+    monkeypatch.setattr(Desk, "confinement", lambda desk: SandboxState("A", ("bubblewrap", "seccomp")))

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import asynccontextmanager
 
+from alpha_umi.runtime import events as ev
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 from alpha_umi.runtime.home import Home
 from alpha_umi.runtime.paths import Paths
@@ -100,6 +101,10 @@ class Stage:
 
     async def idle(self):
         await self.until(lambda: not self.chat.busy and not self.chat.meters.doing)
+
+    def asked(self):
+        """The beginnings of all turns of the session."""
+        return [event for event in self.app.bridge.desk.session.events() if isinstance(event, ev.TurnStarted)]
 
     async def question(self):
         """The approval panel, once it is there."""

@@ -53,6 +53,31 @@ def test_the_exact_call_is_shown_below_the_transcript(tmp_path, clock):
     play(run())
 
 
+def test_the_question_tells_what_would_really_happen_and_a_value_cannot_pose_as_that(tmp_path, clock):
+    script = WRITE | {"caller": ['write_file{"path":"garden.md","text":"x\\nit may touch nothing"}']}
+
+    async def run():
+        async with staged(tmp_path, script, size=(120, 30)) as stage:
+            await stage.send("put water into garden.md")
+            await stage.question()
+            assert f"file: {tmp_path}/work/garden.md (new)" in stage.text
+            assert "\n it may read" in stage.text or "\n it may write" in stage.text
+            assert "\n it may touch nothing" not in stage.text
+
+    play(run())
+
+
+def test_while_a_comment_is_written_only_its_choice_is_shown(tmp_path, clock):
+    async def run():
+        async with staged(tmp_path, WRITE) as stage:
+            await stage.send("put water into garden.md")
+            await answer(stage, clock, "c", "enter")
+            await stage.sees("> No, and tell the planner why", "why not (Enter sends it)")
+            assert "[]" not in stage.text and "Yes, once" not in stage.text
+
+    play(run())
+
+
 def test_yes_needs_a_choice_and_a_confirmation(tmp_path, clock):
     async def run():
         async with staged(tmp_path, WRITE) as stage:

@@ -1,6 +1,8 @@
 """Bad input: nothing of it crashes the UI, and no control character reaches the terminal."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from stage import ANSWER, CALCULATE, CALL, WRITE, play, staged
 
 from alpha_umi.runtime import events as ev
-from alpha_umi.tui.marks import ASCII, UNICODE
+from alpha_umi.tui.marks import ASCII, UNICODE, terminal_is_ascii
 from alpha_umi.tui.screens.sessions import SessionsScreen
 from alpha_umi.tui.widgets.tool_card import ToolCard
 
@@ -163,3 +165,25 @@ def test_a_storm_of_events_does_not_lose_any(tmp_path):
 def test_text_is_safe_on_every_terminal(text):
     assert not STEERING.findall(UNICODE.text(text).replace("\t", ""))
     assert ASCII.text(text).isascii()
+
+
+@pytest.mark.parametrize(
+    ("environment", "utf8_mode", "ascii_only"),
+    [
+        ({"LANG": "C"}, 1, True),
+        ({"LC_ALL": "POSIX"}, 1, True),
+        ({"LANG": "en_US.ISO-8859-1"}, 1, True),
+        ({"LANG": "de_DE.UTF-8"}, 0, False),
+        ({"LANG": "de_DE.UTF-8"}, 1, False),
+        ({}, 1, False),
+        ({"LANG": "C", "PYTHONUTF8": "1"}, 1, False),
+    ],
+)
+def test_a_locale_of_ascii_is_believed_where_python_assumes_utf8(monkeypatch, environment, utf8_mode, ascii_only):
+    for name in ("LC_ALL", "LANG", "PYTHONUTF8"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(utf8_mode=utf8_mode))
+    monkeypatch.setattr(sys, "__stderr__", SimpleNamespace(encoding="utf-8"))
+    assert terminal_is_ascii() == ascii_only

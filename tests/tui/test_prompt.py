@@ -196,6 +196,40 @@ def test_a_missing_editor_is_told(tmp_path, monkeypatch):
     play(run())
 
 
+def test_a_second_enter_before_the_screen_took_the_text_sends_nothing(tmp_path):
+    async def run():
+        async with staged(tmp_path, ANSWERS) as stage:
+            await stage.pilot.press("h", "i")
+            for _ in range(2):
+                stage.prompt.do_send()
+            await stage.sees("Yes.")
+            await stage.idle()
+            assert [event.instruction for event in stage.asked()] == ["hi"]
+            await stage.pilot.press(*"/zz", "enter")
+            await stage.notified("/help shows all")
+            assert stage.prompt.text == "/zz"
+
+    play(run())
+
+
+def test_a_folder_that_goes_away_below_the_screen_is_one_clear_card(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    async def run():
+        async with staged(tmp_path, ANSWERS, workspace=None, size=(200, 24)) as stage:
+            await stage.ask("hello")
+            shutil.rmtree(tmp_path / "work")
+            await stage.ask("hello again")
+            await stage.sees("error", "is gone; make the folder again")
+            await stage.send("/export")
+            await stage.sees("cannot be written")
+            await stage.pilot.press("ctrl+n")
+            await stage.ready()
+
+    play(run())
+
+
 def test_a_deleted_workspace_is_one_clear_card(tmp_path):
     async def run():
         async with staged(tmp_path, ANSWERS) as stage:

@@ -13,6 +13,9 @@ import pytest
 from stage import ANSWER, CALCULATE, CALL, WRITE, SlowToLoad, play, staged
 
 from alpha_umi.runtime import events as ev
+from alpha_umi.tools.catalogue import Catalogue
+from alpha_umi.tools.worker.levels import SandboxState
+from alpha_umi.tui.desk import Desk
 from alpha_umi.tui.screens.sessions import SessionsScreen
 from alpha_umi.tui.widgets import meters
 from alpha_umi.tui.widgets.approval import ApprovalPanel
@@ -150,9 +153,11 @@ async def shown(tmp_path, state, size):
 
 
 def still(patch):
-    """Meters that do not depend on the machine."""
+    """Meters, sandbox and paths that do not depend on the machine."""
     patch.setattr(meters.Meter, "speed", 10.0)
     patch.setattr(meters, "memory", lambda: 0)
+    patch.setattr(Desk, "confinement", lambda desk: SandboxState("A", ("bubblewrap", "seccomp")))
+    patch.setattr(Catalogue, "details", lambda catalogue, call: ("file: /home/ana/garden.md (new)", "text: water"))
 
 
 @pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)

@@ -1,4 +1,4 @@
-from stage import CALCULATE, make_home, play, staged
+from stage import CALCULATE, Stage, make_app, make_home, play, staged
 from textual.widgets import Input, OptionList
 
 from alpha_umi.runtime import events as ev
@@ -180,6 +180,31 @@ def test_a_database_of_a_newer_version_is_one_clear_card(tmp_path):
         async with staged(tmp_path, CALCULATE) as stage:
             await stage.ask("hello")
             await stage.sees("error", "was written by a newer umi")
+            await stage.pilot.press("ctrl+s")
+            await stage.until(lambda: isinstance(stage.app.screen, SessionsScreen))
+            await stage.sees("was written by a newer umi")
+            await stage.pilot.press("escape", "ctrl+n")
+            await stage.ready()
+            for command in ("/undo", "/retry", "/export", "/title x"):
+                await stage.ask(command)
+            assert stage.app.screen is stage.chat
+
+    play(run())
+
+
+def test_a_session_whose_workspace_is_gone_is_shown_with_a_card(tmp_path):
+    store_sessions(tmp_path, ("water the garden", "Yes."))
+    (tmp_path / "work").rmdir()
+
+    async def run():
+        app, engine = make_app(tmp_path, CALCULATE, session="latest", workspace=None)
+        (tmp_path / "work").rmdir()
+        async with app.run_test(size=(200, 24)) as pilot:
+            stage = Stage(app, pilot, engine)
+            await stage.ready()
+            await stage.sees("you  water the garden", "error", "is not a folder")
+            await stage.send("hello")
+            await stage.until(lambda: stage.text.count("name an existing one with --workspace") == 2)
 
     play(run())
 

@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 from stage import ANSWER, CALCULATE, CALL, make_home
 
-PROGRAM = Path(__file__).with_name("scripted_umi.py")
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>P][^\x1b]*)")
 LEAVE_ALTERNATE = "\x1b[?1049l"
 
 
 class Terminal:
-    """`umi` in a pseudo-terminal of 80 by 24."""
+    """`umi` in a pseudo-terminal of 80 by 24; `program` is what runs with the script and the arguments."""
+
+    program = Path(__file__).with_name("scripted_umi.py")
 
     def __init__(self, tmp_path, script, *arguments, **environment):
         make_home(tmp_path / "home")
@@ -34,7 +35,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         variables = os.environ | {"UMI_HOME": str(tmp_path / "home"), "TERM": "xterm-256color"} | environment
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), json.dumps(script), *arguments],
+            [sys.executable, str(self.program), json.dumps(script), *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=variables, cwd=tmp_path / "work", start_new_session=True,
         )  # fmt: skip
         self.slave = slave
@@ -164,6 +165,26 @@ def test_no_color_means_shades_of_grey(tmp_path):
         terminal.sees("12.5% of 360 is 45.")
         colours = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", terminal.raw))
         assert colours and all(red == green == blue for red, green, blue in colours)
+
+
+def test_a_locale_without_unicode_draws_ascii(tmp_path):
+    with Terminal(tmp_path, CALCULATE, LC_ALL="C") as terminal:
+        terminal.sees("Ctrl+S sessions")
+        assert terminal.text.isascii()
+
+
+def test_a_dumb_terminal_is_told_what_works_there(tmp_path):
+    with Terminal(tmp_path, CALCULATE, TERM="dumb") as terminal:
+        assert terminal.ends() == 0
+        assert "umi: this terminal cannot show the screen; `umi chat --plain` works here" in terminal.text
+
+
+def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m alpha_umi run hello"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (2, "umi: the folder that you are in is gone; go to another one with cd\n")
 
 
 def test_without_a_terminal_there_is_a_sentence_and_help(tmp_path):

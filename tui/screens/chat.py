@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widget import MountError
 from textual.widgets import Static
 
+from ...errors import UmiError
 from ...text import one_line
 from ..actions import State, action, bindings
 from ..arrivals import arrive
@@ -26,11 +27,15 @@ from ..widgets.composer import Composer
 from ..widgets.earlier import Earlier
 from ..widgets.key_line import KeyLine
 from ..widgets.meters import Meters
+from ..widgets.notice import ErrorCard
 from ..widgets.plan_panel import PlanPanel
 from ..widgets.prompt import Prompt
 from ..widgets.questions import Questions
 from ..widgets.step import Step
 from ..widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ...tools.worker.levels import SandboxState
 
 BATCH_SECONDS = 0.05
 
@@ -50,6 +55,7 @@ class ChatScreen(Screen[None]):
         self.busy = False
         self.asked = False
         self.opening = True
+        self.sandbox: SandboxState | None = None
         self._stopping = False
         self._left_at = 0.0
 
@@ -143,7 +149,10 @@ class ChatScreen(Screen[None]):
         if why := action(name).unavailable(self.state):
             self.notify(f"{name}: {why}", severity="warning", markup=False)
             return
-        await HANDLERS[name](self, argument)
+        try:
+            await HANDLERS[name](self, argument)
+        except UmiError as error:
+            await self.transcript.say(ErrorCard(str(error)))
 
     async def _leave(self) -> None:
         """Esc where nothing runs: away from suggestions, a step or an edit; twice in the empty prompt, edit."""
@@ -167,10 +176,8 @@ class ChatScreen(Screen[None]):
 
     @on(Prompt.Sent)
     async def _sent(self, event: Prompt.Sent) -> None:
-        if await run_slash(self, event.text):
-            return
-        self.composer.prompt.accepted(event.text)
-        self.ask(event.text)
+        if not await run_slash(self, event.text):
+            self.ask(event.text)
 
     @on(Prompt.Wanted)
     async def _wanted(self, event: Prompt.Wanted) -> None:
@@ -205,12 +212,14 @@ class ChatScreen(Screen[None]):
                 raise
 
     def draw_title(self) -> None:
-        """Show trio, session and workspace."""
+        """Show trio, session, sandbox and workspace."""
         desk = self.bridge.desk
         where = marks_of(self).text(one_line(str(desk.workspace), 60))
         dot = marks_of(self).dot
         name = f"session {desk.session.id}" if desk.session else "new session"
-        self.query_one("#title", Static).update(Content(f"alpha-umi {dot} {desk.trio} {dot} {name} {dot} {where}"))
+        sandbox = [f"sandbox {self.sandbox.level if self.sandbox.level != '0' else 'off'}"] if self.sandbox else []
+        parts = ["alpha-umi", desk.trio, name, *sandbox, where]
+        self.query_one("#title", Static).update(Content(f" {dot} ".join(parts)))
 
     async def idle(self) -> None:
         """Everything that was given is done: the next of the queue is asked."""

@@ -41,13 +41,14 @@ class _Found:
 class ModelsScreen(Screen[str | None]):
     """Ends with the name of the trio to use, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("models")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("models", priority=True)
 
     def __init__(self, desk: Desk, jobs: Jobs) -> None:
         super().__init__()
         self._desk = desk
         self._jobs = jobs
         self._found: dict[str, _Found] = {}
+        self._at = ""
 
     def compose(self) -> ComposeResult:
         yield OptionList(id="list", markup=False)
@@ -66,15 +67,15 @@ class ModelsScreen(Screen[str | None]):
         self._say("reading the model files")
         try:
             self._found = await asyncio.to_thread(self._read)
-            self._say("" if self._found else "there are no trios")
+            self._say("" if self._found else "there are no trios; F5 pulls one")
         except UmiError as error:
             self._say(str(error))
-        rows = self.query_one("#list", OptionList)
+        rows, chosen = self.query_one("#list", OptionList), self._at or self._desk.trio
         rows.clear_options()
         rows.add_options([Option(self._row(name), id=name) for name in self._found])
         if self._found:
             names = list(self._found)
-            rows.highlighted = names.index(self._desk.trio) if self._desk.trio in names else 0
+            rows.highlighted = names.index(chosen) if chosen in names else 0
 
     async def action_perform(self, name: str) -> None:
         """Run an action of the place `models`, or say why it does not work now."""
@@ -82,6 +83,8 @@ class ModelsScreen(Screen[str | None]):
             self._say(f"{name}: {why}")
             return
         match name:
+            case "use" if self.query(Form):
+                self.query_one(Form).advance()
             case "use":
                 self._use(self._chosen())
             case "leave_models" if self.query(Form):
@@ -96,7 +99,8 @@ class ModelsScreen(Screen[str | None]):
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self.query_one("#details", Static).update(self._details(event.option_id or ""))
+        self._at = event.option_id or ""
+        self.query_one("#details", Static).update(self._details(self._at))
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -105,11 +109,14 @@ class ModelsScreen(Screen[str | None]):
     @on(Work.Changed)
     def _work_changed(self, event: Work.Changed) -> None:
         self.query_one(KeyLine).tell(State(working=event.running))
+        if not event.running:
+            self.find()
 
     @on(Form.Filled)
     async def _filled(self, event: Form.Filled) -> None:
         try:
-            self._jobs.start(event.form.making.job(checked(event.form.making, event.values)))
+            values = checked(event.form.making, event.values)
+            self._jobs.start(event.form.making.job(values, self._desk.home.paths))
         except UmiError as error:
             self._say(str(error))
             return

@@ -61,19 +61,19 @@ class SessionsScreen(Screen[str | None]):
     @work(exclusive=True)
     async def find(self, query: str) -> None:
         """Show the sessions that fit, those whose text holds the words first."""
+        nothing = "" if query else "there are no sessions yet"
         try:
             self._shown = (await asyncio.to_thread(self._found, query.strip()))[:SHOWN]
         except UmiError as error:
-            self._shown = []
-            self._say(str(error))
+            self._shown, nothing = [], str(error)
         rows = self.query_one("#list", OptionList)
         before = rows.highlighted or 0
         rows.clear_options()
         rows.add_options([Option(self._row(info, excerpt), id=info.id) for info, excerpt in self._shown])
         if self._shown:
             rows.highlighted = min(before, len(self._shown) - 1)
-        elif not query:
-            self._say("there are no sessions yet")
+        elif nothing:
+            self._say(nothing)
 
     async def action_perform(self, name: str) -> None:
         """Run an action on the highlighted session."""

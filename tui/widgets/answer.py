@@ -1,14 +1,22 @@
-"""The summarizer's answer: Markdown that grows as it is written."""
+"""The summarizer's answer: Markdown that grows as it is written.
+
+The parser of Markdown is loaded with the first answer, not before the first frame.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Static
 
 from ..marks import marks_of
+
+if TYPE_CHECKING:
+    from textual.widgets import Markdown
+    from textual.widgets.markdown import MarkdownStream
 
 
 class Answer(Vertical):
@@ -20,6 +28,7 @@ class Answer(Vertical):
     Answer > .role { color: $success; text-style: bold; height: 1; }
     Answer > Markdown { padding: 0 1; margin: 0; height: auto; }
     Answer MarkdownParagraph { margin: 0 0 1 0; }
+    Answer > Markdown > *:last-child { margin-bottom: 0; }
     """
 
     def __init__(self, word: str = "summarizer") -> None:
@@ -30,7 +39,12 @@ class Answer(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(self._word, markup=False, classes="role")
-        yield Static(markup=False, id="plain") if marks_of(self).ascii_only else Markdown(open_links=False)
+        if marks_of(self).ascii_only:
+            yield Static(markup=False, id="plain")
+        else:
+            from textual.widgets import Markdown
+
+            yield Markdown(open_links=False)
 
     async def feed(self, text: str) -> None:
         """Append what was just written."""
@@ -40,7 +54,7 @@ class Answer(Vertical):
             await self._show()
             return
         if self._stream is None:
-            self._stream = Markdown.get_stream(self.query_one(Markdown))
+            self._stream = self._markdown.get_stream(self._markdown)
         await self._stream.write(marks_of(self).text(text))
 
     async def finish(self, text: str) -> None:
@@ -52,12 +66,16 @@ class Answer(Vertical):
             self.text = text
             await self._show()
 
+    @property
+    def _markdown(self) -> Markdown:
+        return cast("Markdown", self.query_one("Markdown"))
+
     async def _show(self) -> None:
         marks = marks_of(self)
         if marks.ascii_only:
             self.query_one("#plain", Static).update(Content(marks.text(self.text)))
         else:
-            await self.query_one(Markdown).update(marks.text(self.text))
+            await self._markdown.update(marks.text(self.text))
 
     async def on_unmount(self) -> None:
         if self._stream is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -16,6 +17,8 @@ from textual.widgets import Input, Static
 
 from ...runtime.approval import Approval
 from ...runtime.events import ApprovalNeeded
+from ...text import printable
+from ...tools.values import compact_json
 from ..actions import bindings
 from ..keys import key_names
 from ..marks import marks_of
@@ -34,6 +37,22 @@ _NAMES = tuple(_CHOICES)
 _NO = len(_CHOICES) - 1
 
 
+def further_details(question: ApprovalNeeded) -> list[str]:
+    """The lines of its detail that do not repeat an argument: real paths, readable programs, what may be touched."""
+    repeated = Counter(
+        line
+        for name, value in question.arguments.items()
+        for line in printable(f"{name}: {value if isinstance(value, str) else compact_json(value)}").split("\n")
+    )
+    further = []
+    for line in question.detail:
+        if repeated[line]:
+            repeated[line] -= 1
+        else:
+            further.append(line)
+    return further
+
+
 class ApprovalPanel(Vertical, can_focus=True):
     """One question. A key or the arrows choose, Enter confirms, Esc refuses; `No` is chosen at first.
 
@@ -43,7 +62,7 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     DEFAULT_CSS = """
     ApprovalPanel { height: auto; padding: 0 1; border-top: solid $warning; }
-    ApprovalPanel > #call { height: auto; max-height: 8; }
+    ApprovalPanel > #call { height: auto; max-height: 25vh; }
     ApprovalPanel Static { height: auto; }
     ApprovalPanel > Input { display: none; }
     """
@@ -75,7 +94,12 @@ class ApprovalPanel(Vertical, can_focus=True):
         title = Content.assemble(("May it run ", "bold $warning"), (marks.text(self._question.tool), "bold"),
                                  f"? ({marks.text(self._question.reason)})")  # fmt: skip
         self.query_one("#question", Static).update(title)
-        self.query_one("#arguments", Static).update(marks.text(arguments_text(self._question.arguments)))
+        self.query_one("#arguments", Static).update(
+            Content.assemble(
+                marks.text(arguments_text(self._question.arguments)),
+                *((f"\n{marks.text(line)}", "dim") for line in further_details(self._question)),
+            )
+        )
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
@@ -133,21 +157,28 @@ class ApprovalPanel(Vertical, can_focus=True):
         event.stop()
         self._decide(Approval(allowed=False, comment=event.value.strip()))
 
+    @property
+    def _explaining(self) -> bool:
+        return self.query_one(Input).display
+
     def _explain(self) -> None:
         comment = self.query_one(Input)
         comment.display = True
         comment.focus()
+        self._draw()
 
     def _decide(self, approval: Approval) -> None:
         self.post_message(self.Decided(approval))
 
     def _draw(self) -> None:
         keys = {name: key_names(key) for key, name in reversed(self._choice_keys.items())}
+        only_chosen = self.screen.has_class("-tiny") or self._explaining
         lines = []
         for index, (name, text) in enumerate(_CHOICES.items()):
             mark, style = (">", "bold") if index == self.chosen else (" ", "")
-            if style or not self.screen.has_class("-tiny"):
-                lines.append(Content.styled(f"{mark} [{keys.get(name, '')}] {text}", style))
+            key = f"[{keys[name]}] " if name in keys else ""
+            if style or not only_chosen:
+                lines.append(Content.styled(f"{mark} {key}{text}", style))
         self.query_one("#choices", Static).update(Content("\n").join(lines))
 
     def on_focus(self) -> None:

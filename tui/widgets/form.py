@@ -46,15 +46,19 @@ class Form(Vertical):
     def on_mount(self) -> None:
         self.query(Input).first().focus()
 
-    @on(Input.Submitted)
-    def _next(self, event: Input.Submitted) -> None:
-        event.stop()
+    def advance(self) -> None:
+        """Go to the next field; after the last one the form is filled."""
         fields = list(self.query(Input))
-        at = fields.index(event.input) + 1
+        at = next((at for at, field in enumerate(fields, 1) if field.has_focus), 0)
         if at < len(fields):
             fields[at].focus()
         else:
             self.post_message(self.Filled(self, {field.id or "": field.value for field in fields}))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.advance()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The line of meters: what the roles do, how full their contexts are, memory and approvals.
 
-It takes the longest of four forms that fits the width.
+It takes the longest of its forms that fits the width.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..marks import marks_of
 UPDATE_SECONDS = 0.25
 MEMORY_SECONDS = 2.0
 
-Form = Literal["whole", "short", "tight", "least"]
+Form = Literal["whole", "short", "tight", "bare", "least"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 _SHORT = {"planner": "plan", "caller": "call", "summarizer": "sum"}
@@ -43,7 +43,7 @@ class Meter:
         """
         used = self.latest.prompt + self.latest.generated
         context = f"{_count(used)}/{_count(self.context) if self.context else '?'}"
-        if form in ("tight", "least"):
+        if form in ("tight", "bare", "least"):
             share = f"{100 * used // self.context if self.context else 0}%"
             return f"{role[0]} {share}" if form == "least" else f"{role[0]} {self.speed:.0f}/s {share}"
         if form == "short":
@@ -69,6 +69,7 @@ class Meters(Static):
         super().__init__(markup=False)
         self.meters: dict[Role, Meter] = {role: Meter() for role in ROLES}
         self.mode = "ask"
+        self.unconfined = False
         self.memory = 0
         self.doing = ""
         self._since = 0.0
@@ -102,6 +103,10 @@ class Meters(Static):
         self.mode = mode
         self._changed = True
 
+    def confined(self, confined: bool) -> None:
+        """Whether tools are; where they are not, the line says so."""
+        self.unconfined, self._changed = not confined, True
+
     def reset(self) -> None:
         """Another session: forget the work, keep the contexts."""
         self.meters = {role: Meter(context=meter.context) for role, meter in self.meters.items()}
@@ -127,7 +132,7 @@ class Meters(Static):
 
     def draw(self) -> None:
         """Show what changed."""
-        if not (self._changed or self.doing):
+        if not (self._changed or self.doing) or not self.size.width:
             return
         self._changed = False
         room = self.size.width - 2
@@ -136,8 +141,9 @@ class Meters(Static):
 
     def _text(self, form: Form) -> str:
         parts = [f"{self.doing} {time.monotonic() - self._since:.0f} s"] if self.doing else []
-        parts.append(self.mode if form == "least" else f"approve: {self.mode}")
-        if self.memory and form != "least":
+        parts.append(self.mode if form in ("bare", "least") else f"approve: {self.mode}")
+        parts += ["UNCONFINED"] if self.unconfined else []
+        if self.memory and form not in ("bare", "least"):
             parts.append(size_text(self.memory))
         parts += [meter.text(role, form) for role, meter in self.meters.items() if meter.latest.prompt or meter.context]
         return "  ".join(parts)

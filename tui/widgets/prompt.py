@@ -66,6 +66,11 @@ class Prompt(TextArea):
         """What was written before, oldest first."""
         return self._past
 
+    def give_back(self, text: str) -> None:
+        """What was sent could not be used: it is to be corrected, unless something else is being written already."""
+        if not self.text:
+            self.put(text)
+
     def put(self, text: str) -> None:
         """Show another text, with the cursor at its end."""
         self.text = printable(text)
@@ -96,10 +101,11 @@ class Prompt(TextArea):
                 return
         text = self.text.strip()
         if text:
+            self.accepted(text)
             self.post_message(self.Sent(text))
 
     def accepted(self, text: str) -> None:
-        """The text was taken: clear the prompt and keep it in the history."""
+        """The text is sent: clear the prompt, so that a second Enter sends nothing, and keep it in the history."""
         self.clear()
         if not self._past or self._past[-1] != text:
             self._past.append(text)

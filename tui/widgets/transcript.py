@@ -49,6 +49,7 @@ class Transcript(VerticalScroll):
         super().__init__(id=id)
         self.answer = ""
         self._turn = _Turn()
+        self._refused: dict[str, str] = {}
         self._before: Widget | None = None
         self._lock = asyncio.Lock()
 
@@ -64,7 +65,7 @@ class Transcript(VerticalScroll):
         earlier = turns[:-REPLAYED_TURNS]
         async with self._lock:
             await self.remove_children()
-            self.answer, self._turn = "", _Turn(number=len(earlier))
+            self.answer, self._refused, self._turn = "", {}, _Turn(number=len(earlier))
             if earlier:
                 await self.mount(Earlier(earlier))
             for turn in turns[-REPLAYED_TURNS:]:
@@ -76,10 +77,11 @@ class Transcript(VerticalScroll):
         answer, live = self.answer, self._turn
         self._before = self.children[list(self.children).index(earlier) + 1]
         turns = earlier.take(REPLAYED_TURNS)
+        refused, self._refused = self._refused, {}
         self._turn = _Turn(number=len(earlier.turns))
         for turn in turns:
             await self._show_turn(turn)
-        self.answer, self._turn, self._before = answer, live, None
+        self.answer, self._refused, self._turn, self._before = answer, refused, live, None
         if not earlier.turns:
             await earlier.remove()
 
@@ -93,6 +95,10 @@ class Transcript(VerticalScroll):
             case ev.TurnStarted():
                 self._turn = _Turn(number=self._turn.number + 1)
                 await self.say(Asked(event.instruction))
+                if event.refused and event.refused != self._refused:
+                    reasons = "\n".join(f"{name}: {reason}" for name, reason in event.refused.items())
+                    await self.say(Notice("not on offer", f"\n{reasons}"))
+                self._refused = event.refused
             case ev.PlanDelta():
                 (await self._planning()).feed(event.text)
             case ev.Planned():
