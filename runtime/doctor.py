@@ -173,7 +173,7 @@ def _engine(trio: Trio | None, settings: Settings, paths: Paths, models: bool) -
         yield Finding("engine", False, str(error))
         return
     for fact in facts:
-        yield Finding(fact["kind"], not fact.get("problem") and not fact.get("open"), _fact(fact))
+        yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
 
 
 def _fact(fact: dict[str, Any]) -> str:

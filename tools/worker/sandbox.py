@@ -176,13 +176,15 @@ class Sandbox:
                 slot.close()
             while len(self._slots) >= _MOST_WORKERS:
                 self._slots.pop(next(iter(self._slots))).close()
-            slot = self._made(level, grants, slot.view if slot and level == "A" else None)
+            slot = self._made(level, grants, slot.view if slot and level == "A" else None, own=author is None)
         self._slots[key] = slot
         return slot
 
-    def _made(self, level: Level, grants: Grants, before: View | None) -> _Slot:
+    def _made(self, level: Level, grants: Grants, before: View | None, *, own: bool) -> _Slot:
+        """own: whether the worker is for tools of this package, whose modules it imports beforehand."""
         view = replace(_view(grants, before), empty=(self._workspace,))
-        modules = self._preload.get(kind(grants), ()) if level in ("A", "B1", "M") else _all(self._preload)
+        preload = self._preload if own else {}
+        modules = preload.get(kind(grants), ()) if level in ("A", "B1", "M") else _all(preload)
         made_of = Pins({*view.read, *view.write, *view.protected, *view.hidden})
         return _Slot(Worker(modules, level, view), view, made_of)
 
