@@ -192,7 +192,7 @@ def _fact(fact: dict[str, Any]) -> str:
             return f"{fact['role']}: {fact['url']} ({fact['api']}) with {', '.join(fact['models']) or 'no models'}"
         case "process":
             return f"{_size(fact['bytes'])} in all, with Python and llama.cpp"
-        case "confinement":
+        case "confined":
             return f"the engine process: {', '.join(fact['layers']) or 'nothing confines it'}{_can(fact['open'])}"
         case "cache":
             return fact["problem"] or f"{fact['path']} ({fact['files']} files, {_size(fact['bytes'])})"

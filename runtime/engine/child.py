@@ -18,7 +18,7 @@ def main() -> None:
 
     from .server import serve
 
-    serve(config, [{"kind": "confinement", "layers": layers, "open": breaches()}])
+    serve(config, [{"kind": "confined", "layers": layers, "open": breaches()}])
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def test_where_a_driver_needs_files_all_may_be_read_and_the_rest_holds(tmp_path)
 def test_the_engine_is_confined_and_keeps_its_cache(tiny_gguf, tmp_path):
     with start(tiny_gguf, cache=tmp_path / "cache") as engine:
         assert ask(engine, "<|user|>text", max_tokens=3).text
-        (fact,) = [fact for fact in engine.describe() if fact["kind"] == "confinement"]
-        assert fact == {"kind": "confinement", "layers": ["landlock", "seccomp"], "open": []}
+        (fact,) = [fact for fact in engine.describe() if fact["kind"] == "confined"]
+        assert fact == {"kind": "confined", "layers": ["landlock", "seccomp"], "open": []}
         filtered = [mode for mode in map(_filter_mode, _children()) if mode]
     assert filtered == ["2"]
 

@@ -85,13 +85,13 @@ def granted(spec: ToolSpec, workspace: Path, notebook: Path, private: Iterable[P
         if not reason and folder in grants.write and (name := _protected_part(folder)):
             reason = f"{folder} lies in {name}, which no tool may change"
         if reason:
-            raise SandboxError(f"the tool was not run: {reason}")
+            raise SandboxError(f"`{spec.name}` was not run: {reason}")
     return grants
 
 
 def _refused(folder: Path, private: Iterable[Path]) -> str:
     """Why nobody may be granted this folder; empty if it is an ordinary one."""
-    advice = "work in a folder of its own (--workspace names one)"
+    advice = "name a folder of its own instead (--workspace names the one to work in)"
     if any(home.is_relative_to(folder) for home in _homes()):
         return f"{folder} holds a whole home folder; {advice}"
     if any(folder.is_relative_to(path) for path in private):
