@@ -192,9 +192,15 @@ def _fact(fact: dict[str, Any]) -> str:
             return f"{fact['role']}: {fact['url']} ({fact['api']}) with {', '.join(fact['models']) or 'no models'}"
         case "process":
             return f"{_size(fact['bytes'])} in all, with Python and llama.cpp"
+        case "confined":
+            return f"the engine process: {', '.join(fact['layers']) or 'nothing confines it'}{_can(fact['open'])}"
         case "cache":
             return fact["problem"] or f"{fact['path']} ({fact['files']} files, {_size(fact['bytes'])})"
     return str(fact["text"])
+
+
+def _can(deeds: list[str]) -> str:
+    return f"; it can still {', '.join(deeds)}" if deeds else "; it opens no network, programs or files but its own"
 
 
 def _size(count: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..tools.builtin.undo import Replaced, UndoStore
+from ..tools.context import UNDO
 from ..tools.protected import is_protected
 from . import events as ev
 from .session import Session
@@ -31,7 +32,7 @@ class ChangedTurn:
 
 def changed_turns(events: Iterable[ev.Event], notebook: Path) -> list[ChangedTurn]:
     """The turns of a session that changed files, oldest first."""
-    records = UndoStore(notebook / "undo").records()
+    records = UndoStore(notebook / UNDO).records()
     starts = [event for event in events if isinstance(event, ev.TurnStarted)]
     found = (
         ChangedTurn(number, start.instruction, _oldest_of_each(records, start.time.isoformat()))
@@ -62,7 +63,7 @@ def undo_turn(turns: Sequence[ChangedTurn], number: int | None, workspace: Path,
         which = "the session" if number is None else f"turn {number}"
         raise UsageError(f"{which} changed no files; `umi undo --list` shows the turns that did")
     try:
-        return [_put_back(change, workspace.resolve(), UndoStore(notebook / "undo")) for change in wanted[-1].changes]
+        return [_put_back(change, workspace.resolve(), UndoStore(notebook / UNDO)) for change in wanted[-1].changes]
     except OSError as error:
         raise UsageError(f"{error.filename or 'a file'} cannot be put back: {error.strerror}") from error
 

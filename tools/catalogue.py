@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,11 @@ from ..errors import ConfigError, SandboxError, StorageError, ToolSpecError, Usa
 from .accounts import Account, digest
 from .added import Added
 from .audit import AuditLog
-from .context import usable
+from .context import UNDO, usable
 from .decorator import ArgumentsError, Tool
 from .details import details
 from .given import GivenTool, check_arguments
+from .jobs import Jobs
 from .mcp.box import starter
 from .observations import observed
 from .policy import Policies
@@ -28,13 +27,12 @@ from .retrieval import Choice
 from .schema import check_schema
 from .sources import source_of
 from .spec import Observation, ToolCall, ToolSpec
-from .worker.grants import check_grants, kind, refused_folder, resolve
-from .worker.job import Grants, Job, Level, Source
+from .worker.grants import check_grants
+from .worker.job import Level, Source
 from .worker.levels import SandboxState
 from .worker.limits import Limits
 from .worker.sandbox import Sandbox
 
-_LIBRARIES = {"pure": ("pint",), "read": ("psutil",), "write": ("sqlite_utils",)}
 _NOTEBOOK = "$NOTEBOOK"
 _NAMES_AND_SIZES = ("list_files", "file_stats", "system_info")
 _LIMITS = Limits()
@@ -75,7 +73,7 @@ class Catalogue:
         self._limits = limits
         self._policies = policies
         self._audit = audit
-        self._private = tuple(path.resolve() for path in private)
+        closed = tuple(path.resolve() for path in private)
         self.session = ""
         self.turn = ""
         self.refused: dict[str, str] = {}
@@ -85,9 +83,12 @@ class Catalogue:
         self._choice = Choice()
         for tool in _builtin() if tools is None else tools:
             self.register(tool)
-        self._sandbox = Sandbox(self._workspace, self._modules(), self._private, unsafe=unsafe, tried=levels)
+        self._jobs = Jobs(self._workspace, self._notebook, policies, closed)
+        modules = self._jobs.modules((self._tools[name].spec, source) for name, source in self._sources.items())
+        reserved = (self._notebook / UNDO,)
+        self._sandbox = Sandbox(self._workspace, modules, closed, reserved=reserved, unsafe=unsafe, tried=levels)
         if added is not None:
-            self._add(added)
+            self._add(added, closed)
 
     @property
     def sandbox(self) -> SandboxState:
@@ -128,7 +129,7 @@ class Catalogue:
     def start(self) -> None:
         """Start the processes that run the tools now, in the background, instead of with the first calls."""
         self._make_notebook()
-        self._sandbox.start(self._ordinary_grants())
+        self._sandbox.start(self._jobs.grants(self._tools[name].spec for name in self._sources))
 
     def call(self, call: ToolCall, decision: str = "policy") -> Observation:
         """Run a call to its end. Faults of the model or the tool are observations.
@@ -217,7 +218,8 @@ class Catalogue:
         """What runs the call: the worker, or the server that the tool belongs to."""
         if self._added is not None and call.tool not in self._sources:
             return partial(self._added.call, call, limits)
-        return partial(self._sandbox.run, self._job(tool, call, limits))
+        job = self._jobs.job(tool.spec, self._sources[call.tool], call, limits, self.turn)
+        return partial(self._sandbox.run, job)
 
     def _recorded(
         self, run: Callable[[], Observation], limits: Limits, account: Account | None, decision: str
@@ -240,9 +242,9 @@ class Catalogue:
         source, _ = self.identity(call.tool)
         return Account(self._audit, tool.spec, call, source, self._policies.of(call.tool), self.session)
 
-    def _add(self, folder: Path) -> None:
+    def _add(self, folder: Path, private: Iterable[Path]) -> None:
         """Offer what the user added, under the policies."""
-        start = starter(lambda: self._sandbox.state, self._notebook, self._private)
+        start = starter(lambda: self._sandbox.state, self._notebook, private)
         self._added = added = Added(folder, self._tools.keys(), self._workspace, start)
         self.refused = added.refused
         for tool in added.tools:
@@ -257,42 +259,6 @@ class Catalogue:
 
     def _make_notebook(self) -> None:
         self._notebook.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _grants(self, tool: Tool | GivenTool) -> Grants:
-        """What the tool is granted; SandboxError for a folder that nobody may be granted."""
-        grants = resolve(tool.spec, self._workspace, self._notebook)
-        notebook = self._notebook.resolve()
-        for folder in (*grants.read, *grants.write):
-            if not folder.is_relative_to(notebook) and (reason := refused_folder(folder, self._private)):
-                raise SandboxError(f"the tool was not run: {reason}")
-        return grants
-
-    def _ordinary_grants(self) -> Iterator[Grants]:
-        for name in self._sources:
-            with suppress(SandboxError):
-                yield self._grants(self._tools[name])
-
-    def _modules(self) -> dict[str, list[str]]:
-        """For each kind of grants the modules of the built-in tools that need them, and their libraries."""
-        found: dict[str, list[str]] = {}
-        for tool in self._tools.values():
-            if module := self._sources[tool.spec.name].module:
-                found.setdefault(kind(resolve(tool.spec, self._workspace, self._notebook)), []).append(module)
-        return {name: [*dict.fromkeys(modules), *_LIBRARIES[name]] for name, modules in found.items()}
-
-    def _job(self, tool: Tool | GivenTool, call: ToolCall, limits: Limits) -> Job:
-        policy = self._policies.of(call.tool)
-        return Job(
-            source=self._sources[call.tool],
-            arguments=call.arguments,
-            workspace=self._workspace,
-            notebook=self._notebook,
-            grants=self._grants(tool),
-            limits=limits,
-            level="0",
-            environment={name: os.environ[name] for name in policy.env if name in os.environ},
-            turn=self.turn,
-        )
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._tools, n=3)

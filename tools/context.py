@@ -12,6 +12,9 @@ from pathlib import Path
 
 from ..errors import UsageError
 
+UNDO = "undo"
+"""The folder in the notebook where replaced files are kept; no tool but those of this package gets to see it."""
+
 
 class ToolFailure(Exception):
     """Raised by a tool that cannot do what was asked; its sentence becomes the observation (status `error`)."""

@@ -10,7 +10,7 @@ from .decorator import ArgumentsError, Tool
 from .spec import ToolSpec
 from .values import check_depth, compact_json
 
-MAX_CHARACTERS = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """Longest arguments of one call, as JSON."""
 
 
@@ -43,11 +43,11 @@ class GivenTool:
 def check_arguments(tool: Tool | GivenTool, arguments: dict[str, Any]) -> None:
     """Raise ArgumentsError unless the arguments are JSON of a bearable size that the tool's schema allows."""
     try:
-        length = len(compact_json(arguments))
+        length = len(compact_json(arguments).encode())
     except (ValueError, TypeError, RecursionError) as error:
         raise ArgumentsError(f"the arguments are not JSON: {error}") from None
-    if length > MAX_CHARACTERS:
-        raise ArgumentsError(f"the arguments have {length} characters, {MAX_CHARACTERS} are allowed")
+    if length > MAX_BYTES:
+        raise ArgumentsError(f"the arguments have {length} bytes, {MAX_BYTES} are allowed")
     tool.validate(arguments)
 
 

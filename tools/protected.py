@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ PROTECTED = frozenset(
 )
 """In every folder that a tool may write to, whether they are there or not, with all that is in them."""
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_DEPTH = 3
 _MOST_FOLDERS = 2000
 
@@ -104,15 +105,38 @@ class Pins:
             os.close(self._held.popitem()[1])
 
 
-def set_planted_aside(folders: Iterable[Path], before: Mapping[Path, Identity]) -> dict[Path, Path]:
-    """Rename protected entries that were not there `before`, so that no program finds them; old and new names."""
+def set_planted_aside(folders: Iterable[Path], before: Container[Path], *, deep: bool) -> dict[Path, Path]:
+    """Rename protected entries that were not there `before`, so that no program finds them; old and new names.
+
+    deep: look for them below the folders too, as `nested` does. OSError where one cannot be renamed.
+    """
     moved = {}
-    for path in present(folders):
-        if path not in before:
-            aside = path.with_name(f"set-aside-{secrets.token_hex(4)}-{path.name.lstrip('.')}")
-            path.rename(aside)
-            moved[path] = aside
+    for folder in folders:
+        for path in (*present([folder]), *(nested([folder]) if deep else ())):
+            if path not in before:
+                aside = f"set-aside-{secrets.token_hex(4)}-{path.name.lstrip('.')}"
+                _rename(folder, path.relative_to(folder).parts, aside)
+                moved[path] = path.with_name(aside)
     return moved
+
+
+def told(planted: Mapping[Path, Path]) -> str:
+    """What was set aside, in a sentence."""
+    names = ", ".join(f"{path} (now {aside.name})" for path, aside in planted.items())
+    return f"the call made what no tool may make, so it was set aside: {names}"
+
+
+def _rename(folder: Path, parts: Sequence[str], name: str) -> None:
+    """Give what lies at `parts` below the folder another name; links that have come to lie between are not followed."""
+    above = os.open(folder, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER, dir_fd=above)
+            os.close(above)
+            above = below
+        os.rename(parts[-1], name, src_dir_fd=above, dst_dir_fd=above)
+    finally:
+        os.close(above)
 
 
 def _hold(path: Path) -> int | None:

@@ -108,10 +108,10 @@ class LlamaEngine:
                 raise
             finally:
                 self._running = None
-        if answer is None:
+            result = None if answer is None else self._result(answer)
+        if result is None:
             yield Finished(shown, "cancelled", RoleUsage(seconds=time.monotonic() - started))
             return
-        result = _result(answer)
         yield Finished(result.pop("text"), result.pop("reason"), RoleUsage(**result))
 
     def count(self, role: Role, prompt: Prompt) -> int:
@@ -164,7 +164,19 @@ class LlamaEngine:
     def _answer(self, process: EngineProcess, action: str, **fields: Any) -> Any:
         answer = process.receive(process.ask(action, **fields))
         assert answer is not None, "only a generation is given up"
-        return _result(answer)
+        return self._result(answer)
+
+    def _result(self, answer: Message) -> Any:
+        """What an answer holds, or its error raised.
+
+        A model that cannot be used ends the process: it may open the very files that it found, not ones in their place.
+        """
+        if "error" not in answer:
+            return answer["result"]
+        kind: type[errors.UmiError] = getattr(errors, answer["error"])
+        if kind is ModelFileError:
+            self._process.close()
+        raise kind(answer["message"])
 
     @contextlib.contextmanager
     def _exchange(self) -> Iterator[EngineProcess]:
@@ -197,13 +209,6 @@ def _config(roles: Mapping[Role, RoleModel], settings: EngineSettings) -> Messag
 
 def _plain(prompt: Prompt) -> list[tuple[str, bool]]:
     return [(segment.text, segment.control) for segment in prompt]
-
-
-def _result(answer: Message) -> Any:
-    if "error" in answer:
-        kind: type[errors.UmiError] = getattr(errors, answer["error"])
-        raise kind(answer["message"])
-    return answer["result"]
 
 
 def _check_header(path: Path) -> None:

@@ -166,7 +166,8 @@ def _oldest_first(folder: Path) -> list[tuple[Path, int]]:
 def _mark_used(path: Path) -> None:
     """Set a file's times to now, finer than the ticks that the system sets them by."""
     now = time.time_ns()
-    os.utime(path, ns=(now, now))
+    with path.open("rb") as file:
+        os.utime(file.fileno(), ns=(now, now))
 
 
 def _free(folder: Path) -> int:

@@ -24,13 +24,13 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GGML_NO_BACKTRACE": "1"}
 
 
 class EngineProcess:
-    """A child that runs `server`; messages are JSON objects, one per line, because they are few and mostly text.
+    """A child that runs `child`; messages are JSON objects, one per line, because they are few and mostly text.
 
     The child leads a process group, so that Ctrl-C reaches the parent only, and it ends when its input ends.
     """
 
     def __init__(self, config: Message) -> None:
-        command = [sys.executable, "-P", "-m", f"{__package__}.server"]
+        command = [sys.executable, "-P", "-m", f"{__package__}.child"]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

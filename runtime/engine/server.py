@@ -1,4 +1,4 @@
-"""The engine process: reads requests from standard input, one JSON object per line, and answers on standard output.
+"""The engine process at work: requests come on standard input, one JSON object per line, answers go to standard output.
 
 A thread reads, so that a cancel reaches a running generation and the end of the input (the parent is gone) ends the
 process at once. While nothing is asked, lanes and grammars are prepared role by role.
@@ -40,7 +40,13 @@ class Server:
     """Answers one request after the other."""
 
     def __init__(
-        self, pool: Pool, prefixes: Prefixes, tuning: Tuning, flag: CancelFlag, send: Callable[[Message], None]
+        self,
+        pool: Pool,
+        prefixes: Prefixes,
+        tuning: Tuning,
+        flag: CancelFlag,
+        send: Callable[[Message], None],
+        facts: list[Message],
     ) -> None:
         self._pool, self._prefixes, self._tuning = pool, prefixes, tuning
         self._flag, self._send = flag, send
@@ -52,7 +58,7 @@ class Server:
             "count": lambda ask: len(pool.model(ask["role"]).vocabulary.tokens(ask["prompt"])),
             "context": lambda ask: pool.lane(ask["role"]).context,
             "chat_template": lambda ask: pool.model(ask["role"]).chat_template(),
-            "describe": lambda _ask: pool.describe() + prefixes.describe(),
+            "describe": lambda _ask: pool.describe() + prefixes.describe() + facts,
             "memory": lambda _ask: pool.memory(),
         }
 
@@ -185,7 +191,8 @@ def _pool(config: Message, flag: CancelFlag) -> Pool:
     return Pool(bindings, config["gpu_layers"], config["threads"], flag, library.start())
 
 
-def main() -> None:
+def serve(config: Message, facts: list[Message]) -> None:
+    """Answer what comes on standard input for ever; `facts` are told with the others. Threads start here."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -194,14 +201,9 @@ def main() -> None:
         answers.flush()
 
     flag = CancelFlag()
-    config = json.loads(sys.stdin.buffer.readline())
     folder = Path(config["cache"]) if config["cache"] else None
     prefixes = Prefixes(folder and folder / "prefixes", config["cache_bytes"], flag)
     tuning = Tuning(folder and folder / "costs")
-    server = Server(_pool(config, flag), prefixes, tuning, flag, send)
+    server = Server(_pool(config, flag), prefixes, tuning, flag, send, facts)
     threading.Thread(target=server.listen, args=(sys.stdin.buffer,), daemon=True).start()
     server.serve()
-
-
-if __name__ == "__main__":
-    main()

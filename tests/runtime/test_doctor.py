@@ -40,6 +40,7 @@ def test_a_machine_that_can_run_a_turn(paths, tiny_trio, monkeypatch):
     assert found["trio"].detail == "tiny, dialect nano"
     assert found["model"].detail.startswith("planner, caller, summarizer: ")
     assert "CPU" in found["device"].detail
+    assert found["confined"].detail.startswith("the engine process: ")
     assert "not there" in found["settings"].detail
     assert any("llama-cpp-python" in finding.detail for finding in findings)
     assert not paths.config.exists()

@@ -180,7 +180,7 @@ def test_a_sentencepiece_model_gets_its_begin_token(tmp_path):
 def test_facts_about_the_model(engine, tiny_gguf):
     assert engine.chat_template("planner") == ChatTemplate("{{ bos_token }}{{ messages }}", "", "<|end|>")
     facts = engine.describe()
-    assert {fact["kind"] for fact in facts} == {"library", "device", "model"}
+    assert {fact["kind"] for fact in facts} == {"library", "device", "model", "confined"}
     model = next(fact for fact in facts if fact["kind"] == "model")
     assert (model["path"], model["gpu_layers"], model["trained_context"]) == (str(tiny_gguf), 0, 4096)
     assert 0 < model["bytes"] <= tiny_gguf.stat().st_size

@@ -9,25 +9,13 @@ import os
 import platform
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import hostile_tools
-import psutil
 import pytest
-from boxes import LEVELS, refused
+from boxes import refused
+from field import Field, control, running
 
-from alpha_umi.tools.catalogue import Catalogue
-from alpha_umi.tools.decorator import Tool
-from alpha_umi.tools.spec import Observation, ToolCall
+from alpha_umi.tools.spec import ToolCall
 from alpha_umi.tools.worker.identity import TOOL_ID
-from alpha_umi.tools.worker.job import Level
-from alpha_umi.tools.worker.limits import Limits
-
-TOOLS = [value for value in vars(hostile_tools).values() if isinstance(value, Tool)]
-LIMITS = Limits(seconds=8, disk_mib=32, memory_mib=256, processes=40)
 
 SYSCALL = """
 import ctypes, os, sys
@@ -72,64 +60,6 @@ NUMBERS = {}
         }
     ),
 )
-
-
-@dataclass(frozen=True)
-class Field:
-    """A box of one level, and the land around it. `deed` is a file outside that attacks write."""
-
-    catalogue: Catalogue
-    box: Path
-    home: Path
-    deed: Path
-
-    def shell(self, command: str) -> Observation:
-        return self.call("shell", command=command)
-
-    def python(self, code: str) -> Observation:
-        return self.call("python", code=code)
-
-    def call(self, tool: str, **arguments: object) -> Observation:
-        return self.catalogue.call(ToolCall(tool=tool, arguments=arguments))
-
-    @property
-    def level(self) -> Level:
-        return self.catalogue.sandbox.level
-
-    @property
-    def free(self) -> str:
-        """Where a tool may make files: without namespaces not beside what is protected."""
-        return "sub/" if self.level == "B2" else ""
-
-    def limited(self, **limits: float) -> Catalogue:
-        """Another box of the same level, with other limits."""
-        notebook = self.deed.parent / "notebook"
-        return Catalogue(self.box, notebook, TOOLS, Limits.model_validate(limits), levels=[self.level])
-
-
-@pytest.fixture(scope="module", params=LEVELS)
-def field(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    land = tmp_path_factory.mktemp("land").resolve()
-    (land / "home" / ".ssh").mkdir(parents=True)
-    (land / "home" / ".ssh" / "id_ed25519").write_text("PRIVATE", encoding="utf-8")
-    box = land / "home" / "project"
-    (box / ".git" / "hooks").mkdir(parents=True)
-    (box / ".git" / "config").write_text("[core]\n", encoding="utf-8")
-    (box / "sub").mkdir()
-    (box / "inside.txt").write_text("inside", encoding="utf-8")
-    with Catalogue(box, land / "notebook", TOOLS, LIMITS, levels=[request.param]) as catalogue:
-        assert catalogue.sandbox.level == request.param
-        yield Field(catalogue, box, land / "home", land / "deed")
-
-
-def control(code: str, *arguments: str) -> str:
-    """What the code prints outside."""
-    done = subprocess.run([sys.executable, "-I", "-c", code, *arguments], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
-
-
-def running(argument: str) -> list[psutil.Process]:
-    return [found for found in psutil.process_iter(["cmdline"]) if argument in (found.info["cmdline"] or ())]
 
 
 def test_keys_of_the_user_are_neither_read_nor_listed(field: Field) -> None:

@@ -161,7 +161,7 @@ def test_nothing_is_read_from_the_workspace(tmp_path: Path) -> None:
         assert refused(call(catalogue, "read", path="/etc/hostname"))
 
 
-@pytest.mark.parametrize("way", ["link", "missing", "home", "config", "parent"])
+@pytest.mark.parametrize("way", ["link", "missing", "home", "config", "parent", "hooks", "system", "shared"])
 def test_a_grant_that_is_no_ordinary_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -176,8 +176,12 @@ def test_a_grant_that_is_no_ordinary_folder_is_refused(
         "home": str(home),
         "config": f"{home}/config",
         "parent": str(tmp_path),
+        "hooks": "$WS/.git/hooks",
+        "system": "/proc/sys",
+        "shared": "/var",
     }
     (home / "config").mkdir()
+    (home / "box" / ".git" / "hooks").mkdir(parents=True)
     rules = policies(tmp_path, f'[tools.write]\nwrite = ["{folder[way]}"]')
     with Catalogue(
         home / "box", tmp_path / "n", [hostile_tools.write], policies=rules, private=[home / "config"]
@@ -185,9 +189,17 @@ def test_a_grant_that_is_no_ordinary_folder_is_refused(
         observation = call(catalogue, "write", path="x")
     grants._homes.cache_clear()
     assert observation.status in ("denied", "error")
-    assert any(
-        word in observation.content for word in ("is a link", "No such file", "home folder", "belongs to alpha-umi")
-    )
+    told = {
+        "link": "is a link",
+        "missing": "No such file",
+        "home": "holds a whole home folder",
+        "config": "belongs to alpha-umi",
+        "parent": "holds a whole home folder",
+        "hooks": "lies in .git, which no tool may change",
+        "system": "belongs to the system",
+        "shared": "belongs to the system",
+    }
+    assert told[way] in observation.content
 
 
 def test_the_folders_of_this_program_stay_closed_inside_a_grant(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import hostile_tools
@@ -206,8 +207,8 @@ def test_older_kernels_are_asked_for_what_they_know() -> None:
 
 def test_a_filter_can_be_written_for_both_processors() -> None:
     for column, (_, architecture) in enumerate(seccomp._ARCHITECTURES.values()):
-        for programs in (True, False):
-            lines = list(seccomp._assemble(seccomp._rules(programs, 1), column, architecture))
+        for programs, mounts in product((True, False), repeat=2):
+            lines = list(seccomp._assemble(seccomp._rules(programs, 1, mounts), column, architecture))
             assert len(lines) < 4096
             for position, line in enumerate(lines):
                 assert position + max(line.yes, line.no) + 1 < len(lines) or line.code == seccomp._RETURN

@@ -30,6 +30,12 @@ def test_numbers_that_json_lacks_are_refused(value: Any) -> None:
         read_json(json.dumps(value))
 
 
+@pytest.mark.parametrize("text", ["1e999", '{"a": [-1e400]}'])
+def test_a_number_that_no_computer_holds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is too large"):
+        read_json(text)
+
+
 @pytest.mark.parametrize("text", ["", "{", "nul", "{'a': 1}", '{"a": 1} x', '{"a": 1, "a": 1}', "[" * 100_000])
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

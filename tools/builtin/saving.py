@@ -7,7 +7,7 @@ import secrets
 import stat
 from contextlib import suppress
 
-from ..context import ToolFailure, context
+from ..context import UNDO, ToolFailure, context
 from ..protected import is_protected
 from .undo import UndoStore
 from .workspace import Place, failure, open_folder, read_bytes
@@ -31,7 +31,7 @@ def save(place: Place, content: bytes) -> bool:
     _refuse_protected(place)
     old = content_of(place)
     try:
-        UndoStore(world.notebook / "undo").keep(world.workspace.resolve().joinpath(*place.parts), old, world.turn)
+        UndoStore(world.notebook / UNDO).keep(world.workspace.resolve().joinpath(*place.parts), old, world.turn)
     except OSError as error:
         raise ToolFailure(f"{place} was left as it is: its old version cannot be kept ({error.strerror})") from error
     with open_folder(Place(place.parts[:-1]), create=True) as folder:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...errors import StorageError
+
 _MOST_RECORDS = 500
 _MOST_BYTES = 256 * 1024 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,14 +50,24 @@ class UndoStore:
             self._store((*self.records(), record))
 
     def records(self) -> tuple[Replaced, ...]:
-        """The changes, oldest first."""
+        """The changes, oldest first; StorageError for a line that is none."""
         if not self._log.exists():
             return ()
-        return tuple(Replaced(**json.loads(line)) for line in self._log.read_text(encoding="utf-8").splitlines())
+        return tuple(map(self._record, self._log.read_text(encoding="utf-8").splitlines()))
 
     def content(self, record: Replaced) -> bytes | None:
         """The old content; None if there was no file."""
         return None if record.digest is None else (self._folder / record.digest).read_bytes()
+
+    def _record(self, line: str) -> Replaced:
+        try:
+            record = Replaced(**json.loads(line))
+            datetime.fromisoformat(record.turn or record.time)
+            if Path(record.path).is_absolute() and (record.digest is None or _DIGEST.fullmatch(record.digest)):
+                return record
+        except (ValueError, TypeError):
+            pass
+        raise StorageError(f"{self._log} holds a line that is no change; move {self._folder} away to start anew")
 
     def _store(self, records: tuple[Replaced, ...]) -> None:
         """Write the log of what fits the bounds, then drop the contents that no record needs."""

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ..worker.grants import resolve
+from ..context import UNDO
+from ..worker.grants import granted
 from ..worker.levels import SandboxState
 from ..worker.limits import Limits
 from ..worker.program import Program, start_program
@@ -18,12 +19,14 @@ _VARIABLES = ("LANG", "TZ")
 
 
 def starter(state: Callable[[], SandboxState], notebook: Path, private: Iterable[Path] = ()) -> Start:
-    """How servers are started at the level of `state`; `private` folders stay closed inside what is granted."""
+    """How servers are started at the level of `state`; `private` folders, and what was replaced in the notebook, stay
+    closed inside what is granted."""
     closed = tuple(path.resolve() for path in private)
+    reserved = (notebook / UNDO).resolve()
 
     def start(entry: ServerEntry, workspace: Path) -> Program:
-        granted = resolve(entry.as_tool(), workspace, notebook)
-        needed = granted.model_copy(update={"read": (*granted.read, *own_folders(entry.binary))})
+        allowed = granted(entry.as_tool(), workspace, notebook, closed)
+        needed = allowed.model_copy(update={"read": (*allowed.read, *own_folders(entry.binary))})
         names = (*_VARIABLES, *entry.grants.env)
         return start_program(
             [str(entry.binary), *(_placed(word, workspace) for word in entry.command[1:])],
@@ -31,7 +34,7 @@ def starter(state: Callable[[], SandboxState], notebook: Path, private: Iterable
             _LIMITS,
             state(),
             environment={name: os.environ[name] for name in names if name in os.environ},
-            private=closed,
+            private=(*closed, reserved),
         )
 
     return start

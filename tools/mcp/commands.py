@@ -7,6 +7,7 @@ import json
 import shlex
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -42,6 +43,8 @@ def mcp() -> None:
 @click.option("--read", multiple=True, metavar="FOLDER", help="A folder that the server may read, or $WORKSPACE.")
 @click.option("--write", multiple=True, metavar="FOLDER", help="A folder that it may read and change, or $WORKSPACE.")
 @click.option("--env", multiple=True, metavar="VARIABLE", help="An environment variable that it gets.")
+@click.option("--loopback", multiple=True, type=int, metavar="PORT", help="A port of this machine to be connected to.")
+@click.option("--host", multiple=True, metavar="ADDRESS:PORT", help="A literal address to be connected to.")
 @click.option("--yes", is_flag=True, help="Accept what is shown without being asked.")
 @click.pass_context
 def add(
@@ -51,6 +54,8 @@ def add(
     read: tuple[str, ...],
     write: tuple[str, ...],
     env: tuple[str, ...],
+    loopback: tuple[int, ...],
+    host: tuple[str, ...],
     yes: bool,
 ) -> None:
     """Offer the tools of the MCP server that COMMAND starts, under NAME.
@@ -60,7 +65,10 @@ def add(
     """
     servers = McpServers(context.obj.paths.config)
     before = next((entry for entry in servers.entries() if entry.name == name), None)
-    entry = _entry(name, command, {"read": read, "write": write, "env": env}, before)
+    wanted: dict[str, Any] = {"read": read, "write": write, "env": env}
+    if loopback or host:
+        wanted["network"] = {"loopback": loopback, "hosts": host}
+    entry = _entry(name, command, wanted, before)
     check_grants(entry.as_tool())
     shown(_terms(entry))
     _ask(context, _DANGER, yes)
@@ -110,9 +118,7 @@ def remove(context: click.Context, name: str) -> None:
     click.echo(f"removed {name}")
 
 
-def _entry(
-    name: str, command: tuple[str, ...], grants: dict[str, tuple[str, ...]], before: ServerEntry | None
-) -> ServerEntry:
+def _entry(name: str, command: tuple[str, ...], grants: dict[str, Any], before: ServerEntry | None) -> ServerEntry:
     """The server that is asked about; without a command the one from before, with its grants unless some are given."""
     if not command and before is None:
         raise UsageError(f"say what starts the server: umi mcp add {name} -- COMMAND")
@@ -139,7 +145,7 @@ def _terms(entry: ServerEntry) -> str:
             f"reads:    {', '.join([*reads, 'programs and libraries'])}",
             f"writes:   {', '.join(granted.write) or 'nothing'}",
             f"gets:     {', '.join(granted.env) or 'no environment variables of yours'}",
-            "network:  none",
+            f"network:  {', '.join(granted.network.addresses) or 'none'}",
         ]
     )
 

@@ -16,6 +16,7 @@ import mcp_types as types
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 
+from ..protected import told
 from ..worker.program import Program
 from .channel import Bounds, Channel, opened
 from .definitions import Definition
@@ -70,7 +71,11 @@ class Connection:
     def call(self, tool: str, arguments: dict[str, Any], seconds: float) -> types.CallToolResult:
         """What the tool gives; raises ServerFault."""
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=tool, arguments=arguments))
-        return self._ask(lambda session: session.send_request(request, types.CallToolResult), seconds)
+        result = self._ask(lambda session: session.send_request(request, types.CallToolResult), seconds)
+        self._program.set_planted_aside()
+        if self._program.planted:
+            raise self._ended()
+        return result
 
     def close(self) -> None:
         """End the session and the program; idempotent, from any thread."""
@@ -114,6 +119,8 @@ class Connection:
         reason = self._channel.fault or f"its answer cannot be used ({type(error).__name__})"
         if self._program.exceeded is not None:
             reason = f"it used more {self._program.exceeded} than it may"
+        if self._program.planted:
+            reason = told(self._program.planted)
         words = self._channel.last_words
         return ServerFault("killed", f"{reason}{f'; its last words: {words}' if words else ''}")
 

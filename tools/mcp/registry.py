@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import UsageError
+from ..policy import Network
 from ..records import read_record, write_record
 from ..spec import Capabilities, ToolSpec
 from ..values import compact_json
@@ -26,6 +27,7 @@ class ServerGrants(BaseModel):
     """What a server may touch beside system programs and libraries. Default: nothing.
 
     read, write: folders, as `$WORKSPACE` or absolute paths. env: names of the environment variables that it gets.
+    network: ports of this machine and literal addresses that it gets connected sockets to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +35,7 @@ class ServerGrants(BaseModel):
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     env: tuple[Variable, ...] = ()
+    network: Network = Network()
 
 
 class ServerEntry(BaseModel):
@@ -62,7 +65,8 @@ class ServerEntry(BaseModel):
 
     def as_tool(self) -> ToolSpec:
         """The server itself as one tool, for what it may touch."""
-        granted = Capabilities(read=self.grants.read, write=self.grants.write, exec=True)
+        allowed = self.grants
+        granted = Capabilities(read=allowed.read, write=allowed.write, exec=True, network=allowed.network.addresses)
         return ToolSpec(name=self.name, description="", parameters={}, capabilities=granted)
 
     def fault(self) -> str | None:
@@ -79,7 +83,9 @@ class ServerEntry(BaseModel):
         return None
 
     def _key(self) -> str:
-        identity = [self.name, self.command, str(self.binary), self.grants.model_dump(mode="json")]
+        unused = None if self.grants.network.addresses else {"network"}
+        grants = self.grants.model_dump(mode="json", exclude=unused)
+        identity = [self.name, self.command, str(self.binary), grants]
         return hashlib.sha256(compact_json(identity).encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from . import grants as paths
+from .grants import holds
 
 _PLACES = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap")
 _ROOT_KEEPS = ("CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_PTRACE")
@@ -77,7 +78,7 @@ def _version() -> tuple[int, ...]:
 
 
 def _mounts(view: View) -> Iterator[str]:
-    yield from ("--proc", "/proc", "--dir", "/dev")
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dir", "/dev")
     for device in paths.device_paths():
         yield from ("--dev-bind", str(device), str(device))
     for path in (*paths.program_paths(), *paths.data_paths()):
@@ -92,7 +93,7 @@ def _view(view: View) -> Iterator[str]:
     kinds = (
         *(("--dir", path) for path in view.empty),
         *(("--ro-bind", path) for path in view.read),
-        *(("--bind", path) for path in (*view.write, view.scratch)),
+        *(("--bind", path) for path in (*view.write, view.scratch, *_held(view))),
         *(("--ro-bind-try", path) for path in view.protected),
         *(("--tmpfs", path) for path in view.hidden),
     )
@@ -100,3 +101,11 @@ def _view(view: View) -> Iterator[str]:
         yield from (kind, str(path)) if kind in ("--dir", "--tmpfs") else (kind, str(path), str(path))
     for path in view.hidden:
         yield from ("--remount-ro", str(path))
+
+
+def _held(view: View) -> set[Path]:
+    """Folders between what is granted and what is closed in it: as mounts of their own they cannot be moved away, and
+    what is closed with them."""
+    closed = {*view.protected, *view.hidden}
+    between = {folder for path in closed for folder in path.parents if any(holds(top, folder) for top in view.write)}
+    return {folder for folder in between if not any(folder.is_relative_to(path) for path in closed)}

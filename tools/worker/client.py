@@ -26,6 +26,7 @@ from .scratch import remove
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 5.0
+_CUT_NOTE = 100
 _KEPT_VARIABLES = ("LANG", "TZ")
 _LOST = "the process that runs the tools was lost during the call; the next call starts a new one"
 
@@ -223,6 +224,9 @@ def _observation(reply: Reply, limits: Limits) -> Observation:
 
 def _result(line: str, limits: Limits) -> Observation:
     try:
-        return Observation.model_validate_json(line)
+        found = Observation.model_validate_json(line)
     except ValueError:
         return observed("killed", "the tool disturbed its own result", limits.result_chars)
+    if len(found.content) > limits.result_chars + _CUT_NOTE:
+        return observed(found.status, found.content, limits.result_chars)
+    return found

@@ -14,6 +14,7 @@ from .identity import drop_root
 from .job import Box, Grants
 
 _LANDLOCKED = ("A", "B2")
+_MOUNTED = ("A", "B1")
 
 
 def confine(box: Box, scratch: Path, *, trusted: bool) -> None:
@@ -25,7 +26,7 @@ def confine(box: Box, scratch: Path, *, trusted: bool) -> None:
     """
     _set_environment(box, scratch)
     os.chdir(box.workspace)
-    own_users = box.level in ("A", "B1") and os.geteuid() != 0
+    own_users = box.level in _MOUNTED and os.geteuid() != 0
     limits.apply(box.limits, programs=box.grants.exec, own_users=own_users)
     if sys.platform != "linux":
         return
@@ -35,7 +36,8 @@ def confine(box: Box, scratch: Path, *, trusted: bool) -> None:
         if box.level in _LANDLOCKED:
             landlock.restrict(_rules(box, scratch, trusted))
         if box.level != "0":
-            seccomp.restrict(programs=box.grants.exec, abi=landlock.version() if box.level in _LANDLOCKED else 3)
+            abi = landlock.version() if box.level in _LANDLOCKED else 3
+            seccomp.restrict(programs=box.grants.exec, abi=abi, mounts=box.level in _MOUNTED)
     except OSError as error:
         raise SandboxError(f"the tool was not run: the kernel refused to confine it ({error.strerror})") from error
 

@@ -8,6 +8,7 @@ to the descriptor STATUS, which closes without a word when it was.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -21,9 +22,13 @@ from .job import Box
 def main() -> None:
     folder, status, *program = sys.argv[1:]
     os.set_inheritable(int(status), False)
-    if os.getpid() == 1 and (child := os.fork()):
-        os.close(int(status))
-        _look_after(child)
+    if sys.platform == "linux":
+        above = os.getpid()
+        if child := os.fork():
+            _look_after(child)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != above:
+            os._exit(126)
     try:
         description = Path(folder, "box.json")
         box = Box.model_validate_json(description.read_bytes())
@@ -36,12 +41,20 @@ def main() -> None:
 
 
 def _look_after(child: int) -> NoReturn:
-    """As the first process of the box: wait for all others, and end with `child`, as it ended. Memory closed to them,
-    pipes left to them."""
+    """Wait for `child` and all that it leaves behind, and end as it ended. Memory closed to them, pipes left to them.
+
+    Where this is the first process of the box they end with it. Elsewhere they are in its group, and when the process
+    that started it is gone, it ends the group.
+    """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    if os.getpid() != 1:
+        signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     while True:
         process, ending = os.wait()
         if process == child:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from ...errors import SandboxError, ToolSpecError
+from ..protected import is_protected
 from ..spec import ToolSpec
 from .job import Grants
 
@@ -34,6 +35,9 @@ _MACHINE = (
     "/sys/devices/system/cpu",
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_SYSTEM = tuple(map(Path, ("/boot", "/dev", "/etc", "/proc", "/sys")))
+_MEMORY = Path("/dev/shm")
+_SHARED = tuple(map(Path, ("/home", "/run", "/tmp", "/usr", "/var", "/var/tmp", "/dev/shm")))
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -71,13 +75,36 @@ def resolve(spec: ToolSpec, workspace: Path, notebook: Path) -> Grants:
     )
 
 
-def refused_folder(folder: Path, private: Iterable[Path]) -> str:
+def granted(spec: ToolSpec, workspace: Path, notebook: Path, private: Iterable[Path]) -> Grants:
+    """What `resolve` gives; SandboxError for what nobody may be granted. private: folders of alpha-umi itself."""
+    grants = resolve(spec, workspace, notebook)
+    closed = tuple(private)
+    own = notebook.resolve()
+    for folder in (*grants.read, *grants.write):
+        reason = "" if folder.is_relative_to(own) else _refused(folder, closed)
+        if not reason and folder in grants.write and (name := _protected_part(folder)):
+            reason = f"{folder} lies in {name}, which no tool may change"
+        if reason:
+            raise SandboxError(f"`{spec.name}` was not run: {reason}")
+    return grants
+
+
+def _refused(folder: Path, private: Iterable[Path]) -> str:
     """Why nobody may be granted this folder; empty if it is an ordinary one."""
+    advice = "name a folder of its own instead (--workspace names the one to work in)"
     if any(home.is_relative_to(folder) for home in _homes()):
-        return f"{folder} holds a whole home folder; work in a folder of its own (--workspace names one)"
+        return f"{folder} holds a whole home folder; {advice}"
     if any(folder.is_relative_to(path) for path in private):
-        return f"{folder} belongs to alpha-umi itself; work in a folder of its own (--workspace names one)"
+        return f"{folder} belongs to alpha-umi itself; {advice}"
+    inside = any(folder.is_relative_to(path) for path in _SYSTEM) and not folder.is_relative_to(_MEMORY)
+    if inside or folder in _SHARED:
+        return f"{folder} belongs to the system; {advice}"
     return ""
+
+
+def _protected_part(folder: Path) -> str:
+    """The name in the path, the folder's own included, that is protected wherever it is."""
+    return next((part for part in folder.parts if is_protected(part)), "")
 
 
 @cache
@@ -97,6 +124,15 @@ def kind(grants: Grants) -> str:
 def holds(folder: Path, path: Path) -> bool:
     """Whether `path` lies in `folder`, which is something else than being it."""
     return path.is_relative_to(folder) and path != folder
+
+
+def closed_inside(folders: Iterable[Path], closed: Iterable[Path]) -> tuple[Path, ...]:
+    """Those of `closed` that lie in one of the folders, made where they are missing, so that they can be closed."""
+    found = tuple(path for path in closed if any(holds(folder, path) for folder in folders))
+    for path in found:
+        with suppress(OSError):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return found
 
 
 def program_paths() -> Iterator[Path]:

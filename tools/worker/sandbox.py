@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import SandboxError
 from ..observations import observed
-from ..protected import Identity, Pins, identify, nested, present, set_planted_aside
+from ..protected import Pins, identify, nested, present, set_planted_aside, told
 from ..spec import Observation
 from . import levels
 from .bubblewrap import View
 from .client import Worker
 from .connections import connect
-from .grants import holds, kind, own_paths
+from .grants import closed_inside, holds, kind, own_paths
 from .job import Grants, Job, Level
 from .levels import LAYERS, SandboxState
 from .selftest import examine
@@ -53,8 +53,9 @@ class Sandbox:
     """Runs jobs of one workspace one at a time; `cancel` may be called from any thread.
 
     preload: for each kind of grants the modules that its worker imports while idle. private: folders of this program
-    that stay closed inside every grant. unsafe: run everything unconfined. tried: the levels to choose from instead
-    of those that the machine seems to have the parts for.
+    that stay closed inside every grant. reserved: folders that only this program's own tools may enter. unsafe: run
+    everything unconfined. tried: the levels to choose from instead of those that the machine seems to have the parts
+    for.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class Sandbox:
         preload: Mapping[str, Sequence[str]],
         private: Iterable[Path] = (),
         *,
+        reserved: Iterable[Path] = (),
         unsafe: bool = False,
         tried: Sequence[Level] | None = None,
     ) -> None:
         self._workspace = workspace
         self._preload = preload
         self._private = tuple(path.resolve() for path in private)
+        self._reserved = frozenset(path.resolve() for path in reserved)
         self._unsafe = unsafe
         self._tried = list(levels.candidates() if tried is None else tried)
         self._state = SandboxState("0", (), unsafe=True) if unsafe else None
@@ -88,7 +91,8 @@ class Sandbox:
         with self._calling:
             level = self._level()
             for grants in expected:
-                self._slot(level, self._closed(grants, level, trusted=True)).worker.start()
+                known = _protected(grants, trusted=True)
+                self._slot(level, self._closed(grants, trusted=True, known=known)).worker.start()
 
     def run(self, job: Job) -> Observation:
         """Run one job to its end. Raises SandboxError if no process can start."""
@@ -100,9 +104,9 @@ class Sandbox:
                 return observed("denied", _unconfined(state), most)
             if missing := _missing(job):
                 return observed("error", missing, most)
-            before = present(job.grants.write)
-            grants = self._closed(job.grants, state.level, trusted=trusted, known=before)
-            slot = self._slot(state.level, grants)
+            before = _protected(job.grants, trusted)
+            grants = self._closed(job.grants, trusted=trusted, known=before)
+            slot = self._slot(state.level, grants, job.source.file)
             try:
                 sockets = connect(grants.connections, stack)
             except OSError as error:
@@ -112,8 +116,8 @@ class Sandbox:
                 observation = slot.worker.run(job.model_copy(update={"level": state.level, "grants": grants}), sockets)
             finally:
                 self._running = None
-                planted = set_planted_aside(job.grants.write, before)
-            return _told(planted, most) if planted else observation
+                planted = set_planted_aside(job.grants.write, before, deep=not trusted)
+            return observed("killed", told(planted), most) if planted else observation
 
     def cancel(self) -> None:
         """End the running job, if there is one; its observation says `killed`, "cancelled"."""
@@ -152,34 +156,35 @@ class Sandbox:
                 return False
         return True
 
-    def _closed(
-        self, grants: Grants, level: Level, *, trusted: bool, known: Mapping[Path, Identity] | None = None
-    ) -> Grants:
-        """The grants with what stays closed in them."""
-        granted = (*grants.read, *grants.write)
-        hidden = [path for path in self._private if any(holds(folder, path) for folder in granted)]
-        protected = [*(present(grants.write) if known is None else known)]
-        protected += [path for path in own_paths() if any(holds(folder, path) for folder in grants.write)]
-        if level == "B2" and not trusted:
-            protected += nested(grants.write)
-        return grants.model_copy(update={"protected": tuple(protected), "hidden": tuple(hidden)})
+    def _closed(self, grants: Grants, *, trusted: bool, known: Collection[Path]) -> Grants:
+        """The grants with what stays closed in them; `known`: what of it is protected by its name."""
+        closed = (*self._private, *(() if trusted else self._reserved))
+        hidden = closed_inside((*grants.read, *grants.write), closed)
+        own = [path for path in own_paths() if any(holds(folder, path) for folder in grants.write)]
+        return grants.model_copy(update={"protected": (*known, *own), "hidden": hidden})
 
-    def _slot(self, level: Level, grants: Grants) -> _Slot:
-        """The worker whose box shows these grants, made anew where there is none or where it is out of date."""
-        key: object = {"A": kind(grants), "B1": _exactly(grants), "M": _exactly(grants)}.get(level, "all")
+    def _slot(self, level: Level, grants: Grants, author: Path | None = None) -> _Slot:
+        """The worker whose box shows these grants, made anew where there is none or where it is out of date.
+
+        author: the user's file that the tool is from. What calls leave in a worker's memory is seen by no other author.
+        """
+        kept: object = {"A": kind(grants), "B1": _exactly(grants), "M": _exactly(grants)}.get(level, "all")
+        key = (kept, author, not self._reserved.isdisjoint(grants.hidden))
         slot = self._slots.pop(key, None)
         if slot is None or (level in ("A", "B1", "M") and not slot.shows(grants)):
             if slot is not None:
                 slot.close()
             while len(self._slots) >= _MOST_WORKERS:
                 self._slots.pop(next(iter(self._slots))).close()
-            slot = self._made(level, grants, slot.view if slot and level == "A" else None)
+            slot = self._made(level, grants, slot.view if slot and level == "A" else None, own=author is None)
         self._slots[key] = slot
         return slot
 
-    def _made(self, level: Level, grants: Grants, before: View | None) -> _Slot:
+    def _made(self, level: Level, grants: Grants, before: View | None, *, own: bool) -> _Slot:
+        """own: whether the worker is for tools of this package, whose modules it imports beforehand."""
         view = replace(_view(grants, before), empty=(self._workspace,))
-        modules = self._preload.get(kind(grants), ()) if level in ("A", "B1", "M") else _all(self._preload)
+        preload = self._preload if own else {}
+        modules = preload.get(kind(grants), ()) if level in ("A", "B1", "M") else _all(preload)
         made_of = Pins({*view.read, *view.write, *view.protected, *view.hidden})
         return _Slot(Worker(modules, level, view), view, made_of)
 
@@ -195,6 +200,11 @@ def _view(grants: Grants, before: View | None) -> View:
         hidden=tuple({*grants.hidden, *filter(identify, old.hidden)}),
         protected=tuple(protected),
     )
+
+
+def _protected(grants: Grants, trusted: bool) -> set[Path]:
+    """What the call must leave alone by its name; tools of this package see to what lies deeper themselves."""
+    return {*present(grants.write), *(() if trusted else nested(grants.write))}
 
 
 def _exactly(grants: Grants) -> tuple[frozenset[Path], frozenset[Path]]:
@@ -218,8 +228,3 @@ def _unconfined(state: SandboxState) -> str:
         f"the tool was not run: {state.reason or 'this system has nothing that could confine it'}; tools that use "
         "files or programs need bubblewrap, or a Linux kernel with Landlock; tools that need neither still work"
     )
-
-
-def _told(planted: Mapping[Path, Path], most: int) -> Observation:
-    names = ", ".join(f"{path} (now {aside.name})" for path, aside in planted.items())
-    return observed("killed", f"the call made what no tool may make, so it was set aside: {names}", most)

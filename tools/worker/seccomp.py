@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import kernel
-from .syscalls import CALLS, DENIED, PROGRAM_CALLS, SIGNAL_CALLS
+from .syscalls import CALLS, DENIED, DENIED_NETWORK, LAST, PROGRAM_CALLS, SCHEDULING_CALLS, SIGNAL_CALLS
 
 _MODE_FILTER = 2
 _ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -22,7 +22,22 @@ _ALL = 0xFFFFFFFF
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020000
 _SOCK_TYPE_MASK, _SOCK_STREAM = 0xF, 1
-_TERMINAL_REQUESTS = {"TIOCSTI": 0x5412, "TIOCLINUX": 0x541C, "TIOCSETD": 0x5423, "TIOCSCTTY": 0x540E}
+_SET_ID = 0o6000
+_MODES = {"open": 4, "creat": 2, "openat": 6, "mknod": 2, "mknodat": 4, "fchmod": 2}
+"""Which word of the arguments is the mode of a file."""
+_OWNER_COMMANDS = {"F_SETOWN": 8, "F_SETOWN_EX": 15}
+_REQUESTS = {
+    "TIOCSTI": 0x5412,
+    "TIOCLINUX": 0x541C,
+    "TIOCSETD": 0x5423,
+    "TIOCSCTTY": 0x540E,
+    "FIOSETOWN": 0x8901,
+    "SIOCSPGRP": 0x8902,
+    "FS_IOC_SETFLAGS": 0x40086602,
+    "FS_IOC_FSSETXATTR": 0x401C5820,
+    "FS_IOC_ENABLE_VERITY": 0x40806685,
+    "FS_IOC_SET_ENCRYPTION_POLICY": 0x800C6613,
+}
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -62,29 +77,56 @@ def supported() -> bool:
     return known and os.path.exists("/proc/sys/kernel/seccomp/actions_avail")  # noqa: PTH110
 
 
-def restrict(*, programs: bool, abi: int) -> None:
+def restrict(*, programs: bool, abi: int, mounts: bool) -> None:
     """Filter the system calls of this thread and its future children.
 
     programs: whether other programs may be started. abi: the Landlock version, for what older ones leave open.
+    mounts: whether all that may only be read is mounted so; else nobody may change what needs no right to write.
     Needs no_new_privs; raises OSError if the kernel refuses.
     """
+    _install(_rules(programs, abi, mounts))
+
+
+def restrict_to_threads() -> None:
+    """Let this thread and its future children open no network and start nothing but threads."""
+    _install(_rules_of_threads())
+
+
+def _rules_of_threads() -> Iterator[_Rule]:
+    yield from (_Rule(call, errno.EPERM) for call in (*DENIED_NETWORK, *PROGRAM_CALLS))
+    yield _Rule("clone3", errno.ENOSYS)
+    yield _Rule("clone", errno.EPERM, (_Test(0, _CLONE_THREAD, _CLONE_THREAD),))
+
+
+def _install(rules: Iterator[_Rule]) -> None:
     column, architecture = _ARCHITECTURES[platform.machine()]
-    lines = list(_assemble(_rules(programs, abi), column, architecture))
+    lines = list(_assemble(rules, column, architecture))
     instructions = (_Instruction * len(lines))(*lines)
     kernel.prctl(kernel.PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(_Program(len(lines), instructions)))
 
 
-def _rules(programs: bool, abi: int) -> Iterator[_Rule]:
+def _rules(programs: bool, abi: int, mounts: bool) -> Iterator[_Rule]:
     yield from (_Rule(call, errno.EPERM) for call in DENIED)
-    yield _Rule("clone3", errno.ENOSYS)
+    yield from (_Rule(call, errno.ENOSYS) for call in ("clone3", "openat2"))
     yield _Rule("setsid", 0)
     yield _Rule("setpgid", 0)
     yield _Rule("prlimit64", errno.EPERM, (_Test(0, _ALL, 0),))
     yield _Rule("socketpair", errno.EPERM, (_Test(2, _SOCK_TYPE_MASK, _SOCK_STREAM),))
     yield _Rule("sendto", errno.EPERM, (_Test(8, _ALL, 0), _Test(9, _ALL, 0)))
-    yield _Rule("utimensat", errno.EPERM, (_Test(2, _ALL, 0), _Test(3, _ALL, 0)))
-    for request in _TERMINAL_REQUESTS.values():
+    yield from (_Rule(call, errno.EPERM, (_Test(0, _ALL, 0),)) for call in SCHEDULING_CALLS)
+    yield _Rule("setpriority", errno.EPERM, (_Test(0, _ALL, 0), _Test(2, _ALL, 0)))
+    yield _Rule("ioprio_set", errno.EPERM, (_Test(0, _ALL, 1), _Test(2, _ALL, 0)))
+    for request in _REQUESTS.values():
         yield _Rule("ioctl", errno.EPERM, when=_Test(2, _ALL, request))
+    for command in _OWNER_COMMANDS.values():
+        yield _Rule("fcntl", errno.EPERM, when=_Test(2, _ALL, command))
+    if mounts:
+        yield _Rule("utimensat", errno.EPERM, (_Test(2, _ALL, 0), _Test(3, _ALL, 0)))
+    else:
+        yield _Rule("utimensat", 0, when=_Test(2, _ALL, 0))
+        yield from (_Rule(call, errno.EPERM) for call in ("utimensat", "fchmod", "fchown", "inotify_add_watch"))
+        yield from (_Rule(call, errno.EOPNOTSUPP) for call in ("fsetxattr", "fremovexattr"))
+    yield from (_Rule(call, errno.EPERM, (_Test(word, _SET_ID, 0),)) for call, word in _MODES.items())
     if abi < 3:
         yield _Rule("truncate", errno.EPERM)
     if programs:
@@ -103,6 +145,8 @@ def _assemble(rules: Iterator[_Rule], column: int, architecture: int) -> Iterato
     if column == 0:
         yield _Instruction(_GREATER_EQUAL, 0, 1, _X32)
         yield _Instruction(_RETURN, 0, 0, _KILL)
+    yield _Instruction(_GREATER_EQUAL, 0, 1, LAST + 1)
+    yield _Instruction(_RETURN, 0, 0, _FAIL | errno.ENOSYS)
     for rule in rules:
         number = CALLS[rule.call][column]
         if number is not None:

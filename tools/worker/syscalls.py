@@ -51,6 +51,21 @@ DENIED_METADATA: dict[str, tuple[int | None, int | None]] = {
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
 }
+DENIED_SHARED: dict[str, tuple[int | None, int | None]] = {
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+}
 DENIED_SYSTEM: dict[str, tuple[int | None, int | None]] = {
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -70,10 +85,9 @@ DENIED_SYSTEM: dict[str, tuple[int | None, int | None]] = {
     "keyctl": (250, 219),
     "add_key": (248, 217),
     "request_key": (249, 218),
-    "shmget": (29, 194),
-    "semget": (64, 190),
-    "msgget": (68, 186),
-    "mq_open": (240, 180),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
+    "io_setup": (206, 0),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "init_module": (175, 105),
@@ -105,7 +119,27 @@ _PROGRAMS: dict[str, tuple[int | None, int | None]] = {
     "pidfd_send_signal": (424, 424),
 }
 _SIGNALS: dict[str, tuple[int | None, int | None]] = {"kill": (62, 129), "tgkill": (234, 131)}
+_SCHEDULING: dict[str, tuple[int | None, int | None]] = {
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+}
 _CONDITIONAL: dict[str, tuple[int | None, int | None]] = {
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "open": (2, None),
+    "creat": (85, None),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
+    "fchmod": (91, 52),
+    "fchown": (93, 55),
+    "fsetxattr": (190, 7),
+    "fremovexattr": (199, 16),
+    "inotify_add_watch": (254, 27),
+    "fcntl": (72, 25),
     "clone": (56, 220),
     "clone3": (435, 435),
     "setsid": (112, 157),
@@ -118,7 +152,11 @@ _CONDITIONAL: dict[str, tuple[int | None, int | None]] = {
     "sendto": (44, 206),
 }
 
-DENIED = {**DENIED_NETWORK, **DENIED_PROCESSES, **DENIED_METADATA, **DENIED_SYSTEM}
+LAST = 469
+"""The newest call of both tables; what later kernels add is not known here."""
+
+DENIED = {**DENIED_NETWORK, **DENIED_PROCESSES, **DENIED_METADATA, **DENIED_SHARED, **DENIED_SYSTEM}
 PROGRAM_CALLS = tuple(_PROGRAMS)
 SIGNAL_CALLS = tuple(_SIGNALS)
-CALLS = {**DENIED, **_PROGRAMS, **_SIGNALS, **_CONDITIONAL}
+SCHEDULING_CALLS = tuple(_SCHEDULING)
+CALLS = {**DENIED, **_PROGRAMS, **_SIGNALS, **_SCHEDULING, **_CONDITIONAL}

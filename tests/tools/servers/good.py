@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -55,7 +56,25 @@ def _connect(address: str) -> str:
     return "connected"
 
 
+def _talk(address: str) -> str:
+    """What the service at a granted address says, after an attempt to aim the connection at another one."""
+    number = json.loads(os.environ["UMI_CONNECTIONS"])[address]
+    with socket.socket(fileno=os.dup(number)) as connection:
+        try:
+            connection.connect(("127.0.0.1", 9))
+        except OSError:
+            return connection.recv(100).decode()
+    return "aimed elsewhere"
+
+
+def _plant(path: str) -> str:
+    Path(path).mkdir(parents=True)
+    return "planted"
+
+
 _ATTEMPTS = {
+    "talk": _talk,
+    "plant": _plant,
     "read": lambda path: Path(path).read_text(encoding="utf-8"),
     "list": lambda path: sorted(entry.name for entry in Path(path).iterdir()),
     "write": lambda path: Path(path).write_text("x", encoding="utf-8"),
