@@ -20,7 +20,7 @@ from alpha_umi.runtime.engine.api import Delta, Finished, Prompt, Request, Segme
 from alpha_umi.runtime.engine.cancel import CancelFlag
 from alpha_umi.runtime.engine.costs import Costs
 from alpha_umi.runtime.engine.decoding import Generation
-from alpha_umi.runtime.engine.lane import Lane
+from alpha_umi.runtime.engine.lane import NONE, Lane
 from alpha_umi.runtime.engine.llama import EngineSettings, LlamaEngine, RoleModel
 from alpha_umi.runtime.engine.sampling import Sampler
 from alpha_umi.runtime.engine.text import TextStream
@@ -38,7 +38,7 @@ def profile(lane: Lane, costs: Costs, tasks: list[Task]) -> str:
     ours = Ours(lane, costs)
     for task in tasks:
         lane.costs = costs
-        lane.evaluate(lane.rewind(task.prompt)[:-1], rows=0)
+        lane.evaluate(lane.rewind(task.prompt)[:-1], NONE)
         generation = ours.generation(task)
         with (
             timed(lane, "evaluate", "llama_decode", spent),
@@ -87,7 +87,7 @@ def overhead(lane: Lane, costs: Costs, path: Path, cache: Path, rounds: int, thr
         through_engine(engine, request)
         wait_until_idle(processes)
         for _ in range(rounds):
-            lane.evaluate(lane.rewind(tokens)[:-1], rows=0)
+            lane.evaluate(lane.rewind(tokens)[:-1], NONE)
             started = cpu_seconds(processes)
             sampler, stream = Sampler(0.8, 1), TextStream(())
             outcome = Generation(lane, tokens, None, sampler, TOKENS, stream, lambda _text: None).run(CancelFlag())

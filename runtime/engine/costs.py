@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
-from operator import mul
+from itertools import pairwise
 from typing import Any
 
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
@@ -48,20 +47,25 @@ class Costs:
         return self._split(size, rows)[1] if self.measured and size <= LARGEST else (size,)
 
     def draft(self, waiting: int, chances: Sequence[float]) -> int:
-        """How many guessed tokens to evaluate together with `waiting` tokens: those that save more than they cost.
+        """How many foreseen tokens to evaluate together with `waiting` tokens: those that save more than they cost.
 
-        A right guess saves the evaluation of one token alone. chances: of each guess, if those before it are right.
+        A right guess saves the evaluation of one token alone. chances: of each token, if those before it are right; 1
+        for a token that is certain after those before it, whose scores are not needed. A draft does not end among
+        those.
         """
         if not self.measured:
             return 0
-        saved = [0.0, *accumulate(self.of(1, 1) * chance for chance in accumulate(chances, mul))]
-        return max(range(len(saved)), key=lambda count: saved[count] * _GAIN - self._step(waiting, count))
-
-    def _step(self, waiting: int, guessed: int) -> float:
-        """Seconds of an evaluation, and of reading the scores of guessed tokens and taking wrong ones back."""
-        size, rows = waiting + guessed, guessed + 1
-        seconds = self._split(size, rows)[0] if size <= LARGEST else self.of(size, rows)
-        return seconds + guessed * _HANDLING
+        one, certain = self.of(1, 1), self.of(LARGEST, 0) / LARGEST
+        best = (-self.of(waiting, 1) if waiting > LARGEST else -self._split(waiting, 1)[0], 0)
+        chance, saved, guessed = 1.0, 0.0, 0
+        for count, each in enumerate(chances, 1):
+            chance *= each
+            guessed += each < 1
+            saved += chance * (one if each < 1 else certain)
+            if count == len(chances) or chances[count] < 1:
+                cost = self.of(waiting + count, guessed + 1) + guessed * _HANDLING
+                best = max(best, (saved * _GAIN - cost, count), key=lambda found: found[0])
+        return best[1]
 
     def _split(self, size: int, rows: int) -> tuple[float, tuple[int, ...]]:
         """Seconds and sizes; a split must save a tenth, since measuring is not that exact."""

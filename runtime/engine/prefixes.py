@@ -20,7 +20,7 @@ from typing import Any
 
 from .cancel import CancelFlag
 from .identity import identity
-from .lane import Lane
+from .lane import NONE, Lane
 
 LEAST_TOKENS = 64
 """A shorter beginning is evaluated faster than it is read."""
@@ -54,7 +54,7 @@ class Prefixes:
         if state is not None and lane.restore(beginning, state):
             return 0
         missing = lane.rewind([*beginning, 0])[:-1]
-        lane.evaluate(missing, rows=0)
+        lane.evaluate(missing, NONE)
         if not self.problem:
             self._save(path, lane.state())
         return len(missing)

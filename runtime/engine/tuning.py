@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 
 from .costs import LARGEST, SIZES, Costs, measuring
-from .lane import Lane
+from .lane import NONE, Lane
 from .threads import PROMPT, Threads
 
 _PIECE = 32
@@ -87,7 +87,7 @@ def _filling(lane: Lane) -> Iterator[Callable[[], None]]:
     """Evaluate any tokens for a moment: attention to a filled context is part of what a batch costs."""
     until = time.monotonic() + _FILLING
     while len(lane.cached) < lane.context // 2 and time.monotonic() < until:
-        yield lambda: lane.evaluate(list(range(_PIECE)), rows=0)
+        yield lambda: lane.evaluate(list(range(_PIECE)), NONE)
 
 
 def _processor() -> str:
