@@ -132,7 +132,8 @@ def _usual_gbnf(tools) -> list[str]:
 
     schema = {"anyOf": [_usual_schema(tool) for tool in tools]}
     orders = [name for tool in tools for name in tool.parameters["properties"]]
-    return json_schema_to_gbnf(json.dumps(schema), prop_order=["name", "arguments", *dict.fromkeys(orders)]).splitlines()
+    order = ["name", "arguments", *dict.fromkeys(orders)]
+    return json_schema_to_gbnf(json.dumps(schema), prop_order=order).splitlines()
 
 
 def _usual_schema(tool) -> dict:

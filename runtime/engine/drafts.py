@@ -1,4 +1,4 @@
-"""Guessing what comes next: what followed the same words earlier in the prompt or the output, and what a grammar asks."""
+"""Guessing what comes next: what followed the same words earlier in the text, and what a grammar dictates."""
 
 from __future__ import annotations
 

@@ -129,6 +129,7 @@ class Server:
     def _run(self, ask: Message) -> Outcome:
         self._flag.check()
         lane = self._pool.lane(ask["role"])
+        started = time.perf_counter()
         self._tuning.apply(lane)
         prompt = lane.model.vocabulary.tokens(ask["prompt"])
         shown = _Shown(lambda text: self._send({"id": ask["id"], "delta": text}))
@@ -144,6 +145,8 @@ class Server:
         evaluated = self._prefixes.prepare(lane, _pinned(lane, ask["pinned"], prompt))
         outcome = generation.run(self._flag)
         shown.flush()
+        with contextlib.suppress(Cancelled):
+            self._tuning.beside(lane, time.perf_counter() - started)
         outcome.evaluated += evaluated
         return outcome
 
