@@ -32,6 +32,10 @@ _ABORTED = 2
 _FLASH_ATTENTION_AUTO, _FLASH_ATTENTION_OFF = -1, 0
 
 
+class ComputeError(EngineError):
+    """llama.cpp gave up in the middle of an evaluation."""
+
+
 class Lane:
     """One sequence of tokens and its KV cache.
 
@@ -155,7 +159,7 @@ class Lane:
         self._keep(len(self.cached))
         if status == _ABORTED:
             raise Cancelled
-        raise EngineError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")
+        raise ComputeError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")
 
     def logits(self, row: int = -1) -> Logits:
         """A view of wanted scores, valid until the next evaluation; -1 are those of the last place, -2 before it."""
