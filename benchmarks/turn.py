@@ -28,7 +28,9 @@ from alpha_umi.runtime.engine.api import Delta, Finished, Request
 from alpha_umi.runtime.engine.llama import EngineSettings, LlamaEngine, RoleModel
 from alpha_umi.runtime.events import CallProposed
 from alpha_umi.runtime.history import ROLES, Call, Plan
+from alpha_umi.runtime.limits import Limits
 from alpha_umi.runtime.paths import Paths
+from alpha_umi.runtime.settings import Settings
 from alpha_umi.tools import tool
 from alpha_umi.tools.builtin import builtin_tools
 from alpha_umi.tools.spec import ToolSpec
@@ -145,7 +147,8 @@ class Bench:
         paths = Paths(self._place / "config", self._place / "data", self._place / "state")
         calculate = next(one for one in builtin_tools() if one.spec.name == "calculate")
         offered = [calculate if spec == calculate.spec else replace(never, spec=spec) for spec in tools]
-        return Agent(self._place, workspace=self._place, paths=paths, engine=engine, tools=offered)
+        patient = Settings(limits=Limits(seconds=24 * 3600))
+        return Agent(self._place, workspace=self._place, paths=paths, settings=patient, engine=engine, tools=offered)
 
     def _text(self, entry) -> str:
         return "".join(segment.text for segment in self._dialect.target(entry))
