@@ -68,8 +68,11 @@ class Constraint:
         return list(self._matcher.compute_ff_tokens())
 
     def dictated(self) -> list[int]:
-        """Tokens of the bytes that must come next, where other tokens could begin with them too."""
-        return list(self._tokenizer.tokenize_bytes(self._matcher.compute_ff_bytes()))
+        """Tokens of the bytes that must come next, where other tokens could begin with them too.
+
+        Asked of a copy: llguidance holds such bytes back, and from then on forces them even where it was told not to.
+        """
+        return list(self._tokenizer.tokenize_bytes(self._matcher.deep_copy().compute_ff_bytes()))
 
     def allows(self, token: int) -> bool:
         """Quick test; false for an end token, whose standing only the mask tells."""
