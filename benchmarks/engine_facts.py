@@ -29,7 +29,8 @@ from alpha_umi.tools.catalogue import Catalogue
 
 CONTEXT = 2048
 TOKENS = 64
-CANCELS = 8
+CANCELS = 12
+WRITTEN = 24
 
 
 def profile(lane: Lane, costs: Costs, tasks: list[Task]) -> str:
@@ -137,27 +138,35 @@ def starting(path: Path, cache: Path, threads: int) -> str:
 
 
 def cancelling(path: Path, threads: int) -> str:
-    """Milliseconds from a cancel in the middle of a long prompt to the end of the generation."""
-    prompt, _ = with_all_tools()
+    """Milliseconds from a cancel to the end of the generation, wherever it is: long prompt, keeping it, writing."""
+    prompt, documents = with_all_tools()
     found = []
     source = random.Random(1)
-    with LlamaEngine({"caller": RoleModel(path, context=CONTEXT)}, EngineSettings("off", threads)) as engine:
-        whole = through_engine(engine, Request("caller", prompt, max_tokens=1)).usage.seconds
-        for number in range(CANCELS):
-            fresh = (Segment(f"{number} "), *prompt)
-            moments: list[float] = []
+    with tempfile.TemporaryDirectory() as cache:
+        settings = EngineSettings("off", threads, Path(cache))
+        with LlamaEngine({"caller": RoleModel(path, context=CONTEXT)}, settings) as engine:
+            engine.context("caller")
+            first = Request("caller", prompt, max_tokens=WRITTEN, pinned=documents)
+            whole = through_engine(engine, first).usage.seconds
+            for number in range(CANCELS):
+                other = Segment(f"{number} ")
+                fresh = Request("caller", (other, *prompt), max_tokens=WRITTEN, pinned=(other, *documents))
+                moments: list[float] = []
 
-            def cancel(moments=moments, engine=engine):
-                moments.append(time.perf_counter())
-                engine.cancel()
+                def cancel(moments=moments, engine=engine):
+                    moments.append(time.perf_counter())
+                    engine.cancel()
 
-            timer = threading.Timer(source.uniform(0.05, 0.9) * whole, cancel)
-            timer.start()
-            finished = through_engine(engine, Request("caller", fresh, max_tokens=1))
-            timer.cancel()
-            if finished.reason == "cancelled":
-                found.append(1000 * (time.perf_counter() - moments[0]))
-    return f"cancel in a long prompt: median {median(found):.0f} ms, longest {max(found):.0f} ms of {len(found)}"
+                timer = threading.Timer(source.uniform(0.02, 0.95) * whole, cancel)
+                timer.start()
+                finished = through_engine(engine, fresh)
+                timer.cancel()
+                if finished.reason == "cancelled":
+                    found.append(1000 * (time.perf_counter() - moments[0]))
+    return (
+        f"cancel anywhere in {whole:.1f} s of prompt, keeping and writing: median {median(found):.0f} ms, longest "
+        f"{max(found):.0f} ms of {len(found)}"
+    )
 
 
 def with_all_tools() -> tuple[Prompt, Prompt]:

@@ -178,7 +178,9 @@ def _unwritable(folder: Path) -> str:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         return _cannot_be_written(folder, f"{nearest} is not a folder")
-    return "" if os.access(nearest, os.W_OK | os.X_OK) else _cannot_be_written(folder, "permission denied")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return _cannot_be_written(folder, "permission denied")
+    return "" if _free(nearest) >= _SPARE else _cannot_be_written(folder, "the disk is nearly full")
 
 
 def _cannot_be_written(folder: Path, why: str) -> str:
