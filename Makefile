@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files '*.py' '*.toml' '*.gguf' 2>/dev/null)
 
-.PHONY: run test test-slow test-oracle families lint types benchmarks benchmark-conversion clean
+.PHONY: run test test-slow test-oracle families lint types benchmarks benchmarks-shapes benchmark-conversion clean
 
 run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
@@ -58,6 +58,16 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python benchmarks/prefill.py
 	$(BIN)/python benchmarks/success.py --failures
 	$(BIN)/python benchmarks/natural.py --failures
+	$(BIN)/python benchmarks/decoding.py --model nano
+	$(BIN)/python benchmarks/bound.py
+	$(BIN)/python benchmarks/sharing.py --size 0.5B
+
+# The same beside models of real shape with random weights, which are made first: an hour on two cores.
+benchmarks-shapes: $(VENV)/.test
+	$(BIN)/python benchmarks/turn.py
+	$(BIN)/python benchmarks/decoding.py
+	$(BIN)/python benchmarks/sharing.py
+	$(BIN)/python benchmarks/threads.py
 
 benchmark-conversion: $(VENV)/.test $(ORACLE)/.fetched
 	$(BIN)/python benchmarks/conversion.py --llama-cpp $(LLAMA_CPP)

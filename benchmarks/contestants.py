@@ -14,7 +14,7 @@ from dictation import BONUS, Task
 from alpha_umi.runtime.engine.cancel import CancelFlag
 from alpha_umi.runtime.engine.costs import Costs
 from alpha_umi.runtime.engine.decoding import Generation
-from alpha_umi.runtime.engine.lane import Lane
+from alpha_umi.runtime.engine.lane import NONE, Lane
 from alpha_umi.runtime.engine.sampling import Sampler
 from alpha_umi.runtime.engine.text import TextStream
 
@@ -114,7 +114,7 @@ class Ours:
         """Seconds to write the target; the prompt is evaluated before."""
         lane = self._lane
         lane.costs = self._costs
-        lane.evaluate(lane.rewind(task.prompt)[:-1], rows=0)
+        lane.evaluate(lane.rewind(task.prompt)[:-1], NONE)
         started = clock()
         outcome = self.generation(task).run(CancelFlag())
         seconds = clock() - started

@@ -79,7 +79,8 @@ def compare(name: str, path: str, lane: Lane, rounds: int, threads: int, cache: 
         step()
     known = lane.costs
     raw, high = Raw(lane, CONTEXT, threads), HighLevel(path, CONTEXT, threads)
-    for task_name, tasks in (("free text", prose(lane)), ("caller, 8 tools", calls(lane))):
+    kinds = {"free text": prose(lane), "caller, 8 tools": calls(lane), "as usual JSON": calls(lane, usual=True)}
+    for task_name, tasks in kinds.items():
         ways = [raw, high, Ours(lane, Undrafted(known)), Ours(lane, known)]
         print(row(name, task_name, tasks, ways, rounds, lane.model), flush=True)
     return [

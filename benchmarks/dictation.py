@@ -75,8 +75,11 @@ class Task:
     gbnf: str | None = None
 
 
-def calls(lane: Lane) -> list[Task]:
-    """Six calls of a turn with eight tools on offer, as a caller of the dialect `nano` writes them."""
+def calls(lane: Lane, usual: bool = False) -> list[Task]:
+    """Six calls of a turn with eight tools on offer, as a caller of the dialect `nano` writes them.
+
+    usual: as most models are taught to write them, `{"name": ..., "arguments": ...}` with spaces.
+    """
     dialect = load_dialect("nano")
     with tempfile.TemporaryDirectory() as place:
         catalogue = Catalogue(Path(place), Path(place, "notebook"))
@@ -84,13 +87,14 @@ def calls(lane: Lane) -> list[Task]:
         catalogue.close()
     said = [User(REQUEST)]
     found = []
-    gbnf = "\n".join(_gbnf(tools))
+    gbnf = "\n".join(_usual_gbnf(tools) if usual else _gbnf(tools))
     for rationale, tool, arguments, result in STEPS:
         said.append(Plan(rationale, "caller"))
-        grammar = caller_grammar(dialect, tools, said)
+        grammar = _usual(tools) if usual else caller_grammar(dialect, tools, said)
+        text = json.dumps({"name": tool, "arguments": json.loads(arguments)}) if usual else tool + arguments
         segments = [(segment.text, segment.control) for segment in dialect.prompt("caller", tools, said)]
         prompt = lane.model.vocabulary.tokens(segments)
-        found.append(Task(prompt, _path(lane, grammar, tool + arguments), grammar, gbnf))
+        found.append(Task(prompt, _path(lane, grammar, text), grammar, gbnf))
         said += [Call(tool, arguments), Result("ok", result)]
     return found
 
@@ -115,6 +119,30 @@ def _path(lane: Lane, grammar: str, text: str) -> list[int]:
             rest = rest.removeprefix(vocabulary.piece(token))
         found += tokens
     return found
+
+
+def _usual(tools) -> str:
+    """llguidance's grammar of the usual JSON."""
+    spaced = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    return "start: %json " + json.dumps({"x-guidance": spaced, "anyOf": [_usual_schema(tool) for tool in tools]})
+
+
+def _usual_gbnf(tools) -> list[str]:
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    schema = {"anyOf": [_usual_schema(tool) for tool in tools]}
+    orders = [name for tool in tools for name in tool.parameters["properties"]]
+    order = ["name", "arguments", *dict.fromkeys(orders)]
+    return json_schema_to_gbnf(json.dumps(schema), prop_order=order).splitlines()
+
+
+def _usual_schema(tool) -> dict:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
 
 
 def _gbnf(tools) -> list[str]:

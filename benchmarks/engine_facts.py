@@ -20,7 +20,7 @@ from alpha_umi.runtime.engine.api import Delta, Finished, Prompt, Request, Segme
 from alpha_umi.runtime.engine.cancel import CancelFlag
 from alpha_umi.runtime.engine.costs import Costs
 from alpha_umi.runtime.engine.decoding import Generation
-from alpha_umi.runtime.engine.lane import Lane
+from alpha_umi.runtime.engine.lane import NONE, Lane
 from alpha_umi.runtime.engine.llama import EngineSettings, LlamaEngine, RoleModel
 from alpha_umi.runtime.engine.sampling import Sampler
 from alpha_umi.runtime.engine.text import TextStream
@@ -29,7 +29,8 @@ from alpha_umi.tools.catalogue import Catalogue
 
 CONTEXT = 2048
 TOKENS = 64
-CANCELS = 8
+CANCELS = 12
+WRITTEN = 24
 
 
 def profile(lane: Lane, costs: Costs, tasks: list[Task]) -> str:
@@ -38,7 +39,7 @@ def profile(lane: Lane, costs: Costs, tasks: list[Task]) -> str:
     ours = Ours(lane, costs)
     for task in tasks:
         lane.costs = costs
-        lane.evaluate(lane.rewind(task.prompt)[:-1], rows=0)
+        lane.evaluate(lane.rewind(task.prompt)[:-1], NONE)
         generation = ours.generation(task)
         with (
             timed(lane, "evaluate", "llama_decode", spent),
@@ -87,7 +88,7 @@ def overhead(lane: Lane, costs: Costs, path: Path, cache: Path, rounds: int, thr
         through_engine(engine, request)
         wait_until_idle(processes)
         for _ in range(rounds):
-            lane.evaluate(lane.rewind(tokens)[:-1], rows=0)
+            lane.evaluate(lane.rewind(tokens)[:-1], NONE)
             started = cpu_seconds(processes)
             sampler, stream = Sampler(0.8, 1), TextStream(())
             outcome = Generation(lane, tokens, None, sampler, TOKENS, stream, lambda _text: None).run(CancelFlag())
@@ -137,27 +138,35 @@ def starting(path: Path, cache: Path, threads: int) -> str:
 
 
 def cancelling(path: Path, threads: int) -> str:
-    """Milliseconds from a cancel in the middle of a long prompt to the end of the generation."""
-    prompt, _ = with_all_tools()
+    """Milliseconds from a cancel to the end of the generation, wherever it is: long prompt, keeping it, writing."""
+    prompt, documents = with_all_tools()
     found = []
     source = random.Random(1)
-    with LlamaEngine({"caller": RoleModel(path, context=CONTEXT)}, EngineSettings("off", threads)) as engine:
-        whole = through_engine(engine, Request("caller", prompt, max_tokens=1)).usage.seconds
-        for number in range(CANCELS):
-            fresh = (Segment(f"{number} "), *prompt)
-            moments: list[float] = []
+    with tempfile.TemporaryDirectory() as cache:
+        settings = EngineSettings("off", threads, Path(cache))
+        with LlamaEngine({"caller": RoleModel(path, context=CONTEXT)}, settings) as engine:
+            engine.context("caller")
+            first = Request("caller", prompt, max_tokens=WRITTEN, pinned=documents)
+            whole = through_engine(engine, first).usage.seconds
+            for number in range(CANCELS):
+                other = Segment(f"{number} ")
+                fresh = Request("caller", (other, *prompt), max_tokens=WRITTEN, pinned=(other, *documents))
+                moments: list[float] = []
 
-            def cancel(moments=moments, engine=engine):
-                moments.append(time.perf_counter())
-                engine.cancel()
+                def cancel(moments=moments, engine=engine):
+                    moments.append(time.perf_counter())
+                    engine.cancel()
 
-            timer = threading.Timer(source.uniform(0.05, 0.9) * whole, cancel)
-            timer.start()
-            finished = through_engine(engine, Request("caller", fresh, max_tokens=1))
-            timer.cancel()
-            if finished.reason == "cancelled":
-                found.append(1000 * (time.perf_counter() - moments[0]))
-    return f"cancel in a long prompt: median {median(found):.0f} ms, longest {max(found):.0f} ms of {len(found)}"
+                timer = threading.Timer(source.uniform(0.02, 0.95) * whole, cancel)
+                timer.start()
+                finished = through_engine(engine, fresh)
+                timer.cancel()
+                if finished.reason == "cancelled":
+                    found.append(1000 * (time.perf_counter() - moments[0]))
+    return (
+        f"cancel anywhere in {whole:.1f} s of prompt, keeping and writing: median {median(found):.0f} ms, longest "
+        f"{max(found):.0f} ms of {len(found)}"
+    )
 
 
 def with_all_tools() -> tuple[Prompt, Prompt]:

@@ -41,32 +41,30 @@ def main() -> None:
             events = list(agent.turn("Work out 1 + 1, 2 + 2, 3 + 3, 4 + 4, 5 + 5 and 6 + 6."))
         if events[-1].status != "answered":
             raise SystemExit(events[-1].reason)
+    report(dictated.done)
+
+
+def report(done: list[tuple[str, Finished]]) -> None:
+    """Print what each role's prompts took."""
     print(f"{'role':<12}{'prompts':>8}{'tokens':>8}{'new':>8}{'evaluated':>10}{'ratio':>7}")
     new_total = evaluated_total = 0
     for role in ROLES:
-        uses = [finished.usage for asked, finished in dictated.done if asked == role]
+        uses = [finished.usage for asked, finished in done if asked == role]
         written = sum(use.generated for use in uses[:-1])
         new = uses[-1].prompt - written
         evaluated = sum(use.evaluated for use in uses)
         new_total, evaluated_total = new_total + new, evaluated_total + evaluated
         tokens = sum(use.prompt for use in uses)
         print(f"{role:<12}{len(uses):>8}{tokens:>8}{new:>8}{evaluated:>10}{evaluated / new:>7.3f}")
-    print(f"all: {evaluated_total} evaluated / {new_total} new = {evaluated_total / new_total:.3f}")
+    print(f"all: {evaluated_total} evaluated / {new_total} new = {evaluated_total / new_total:.3f}", flush=True)
 
 
 class Dictated:
     """The engine, made to write a given text at each step."""
 
-    def __init__(self, engine, dialect) -> None:
+    def __init__(self, engine, dialect, steps: int = STEPS, lines: dict[str, list[str]] | None = None) -> None:
         self._engine = engine
-        text = lambda entry: "".join(segment.text for segment in dialect.target(entry))  # noqa: E731
-        self._lines = {"planner": [], "caller": [], "summarizer": [text(Answer("Done."))]}
-        for step in range(1, STEPS + 1):
-            self._lines["planner"].append(text(Plan(f"Use calculate for sum number {step}.", "caller")))
-            self._lines["caller"].append(
-                text(Call("calculate", json.dumps({"expression": f"{step} + {step}"}, separators=(",", ":"))))
-            )
-        self._lines["planner"].append(text(Plan("All sums are known, so answer.", "conclusion")))
+        self._lines = sums(dialect, steps) if lines is None else lines
         self._control = dialect.form.control
         self.done: list[tuple[str, Finished]] = []
 
@@ -85,6 +83,21 @@ class Dictated:
 
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
+
+
+def sums(dialect, steps: int) -> dict[str, list[str]]:
+    """What the roles write in a turn of so many calls."""
+
+    def text(entry) -> str:
+        return "".join(segment.text for segment in dialect.target(entry))
+
+    calls = [json.dumps({"expression": f"{step} + {step}"}, separators=(",", ":")) for step in range(1, steps + 1)]
+    plans = [text(Plan(f"Use calculate for sum number {step}.", "caller")) for step in range(1, steps + 1)]
+    return {
+        "planner": [*plans, text(Plan("All sums are known, so answer.", "conclusion"))],
+        "caller": [text(Call("calculate", call)) for call in calls],
+        "summarizer": [text(Answer("Done."))],
+    }
 
 
 def split(line: str, control: tuple[str, ...]) -> list[str]:

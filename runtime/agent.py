@@ -18,11 +18,10 @@ from ..convert.trio import Trio, find_trio
 from ..errors import UsageError
 from . import events as ev
 from .approval import Approvals, Approver
-from .dialects import load_dialect
 from .engine.api import Engine
 from .history import Entry, entries
 from .loop import Turn
-from .models import dialect_name, open_engine, sampling
+from .models import dialects, open_engine, sampling
 from .paths import Paths
 from .roles import Roles
 from .settings import Settings
@@ -70,10 +69,10 @@ class Agent:
         self.session = session
         approve = approve or self.settings.approve
         self._approvals = Approvals(mode="ask", ask=approve) if callable(approve) else Approvals(mode=approve)
-        dialect = load_dialect(dialect_name(self.trio, self.settings.engine))
+        written = dialects(self.trio, self.settings.engine)
         self.catalogue = open_catalogue(self.paths, self.workspace, tools, unsafe=unsafe)
         self.engine = engine or open_engine(self.trio, self.settings.engine, self.paths.engine_cache)
-        self._roles = Roles(self.engine, dialect, sampling(self.trio))
+        self._roles = Roles(self.engine, written, sampling(self.trio))
         self._said: list[ev.Event] = []
         self._turn: Turn | None = None
 

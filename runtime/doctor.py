@@ -162,12 +162,13 @@ def _engine(trio: Trio | None, settings: Settings, paths: Paths, models: bool) -
     from .models import open_llama, open_remote
 
     try:
-        if settings.engine.kind == "server":
+        facts = []
+        if settings.engine.of("server"):
             with open_remote(settings.engine) as remote:
-                facts = remote.describe()
-        else:
+                facts += remote.describe()
+        if settings.engine.of("llama"):
             with open_llama(trio, settings.engine, paths.engine_cache) if trio else LlamaEngine({}) as engine:
-                facts = engine.describe()
+                facts += engine.describe()
                 facts += engine.memory() if models and trio else []
     except UmiError as error:
         yield Finding("engine", False, str(error))

@@ -13,6 +13,7 @@ from .roles import Sampling
 from .settings import EngineSettings, RoleServer
 
 if TYPE_CHECKING:
+    from .dialects import Dialect
     from .engine.llama import LlamaEngine, RoleModel
     from .engine.remote.engine import RemoteEngine
     from .engine.remote.servers import Server
@@ -26,21 +27,34 @@ def sampling(trio: Trio) -> dict[Role, Sampling]:
     }
 
 
-def dialect_name(trio: Trio, settings: EngineSettings) -> str:
-    """How prompts are written: as the trio's own models read it, or as the settings say for servers."""
-    return settings.server.dialect if settings.kind == "server" else trio.dialect
+def dialects(trio: Trio, settings: EngineSettings) -> dict[Role, Dialect]:
+    """How each role's prompts are written: as the trio's own models read them, or as the settings say for servers."""
+    from .dialects import load_dialect
+
+    own = dict.fromkeys(settings.of("llama"), trio.dialect)
+    served = dict.fromkeys(settings.of("server"), settings.server.dialect)
+    return {role: load_dialect(name) for role, name in (own | served).items()}
 
 
 def open_engine(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> Engine:
-    """What runs the trio's roles: llama.cpp, which loads in a process of its own while this returns, or servers.
+    """What runs the trio's roles: llama.cpp, which loads in a process of its own while this returns, servers, or both.
 
     cache: folder for what llama.cpp had better keep for the next start.
     """
-    return open_remote(settings) if settings.kind == "server" else open_llama(trio, settings, cache)
+    if not settings.of("server"):
+        return open_llama(trio, settings, cache)
+    if not settings.of("llama"):
+        return open_remote(settings)
+    from .engine.mixed import MixedEngine
+
+    remote, local = open_remote(settings), open_llama(trio, settings, cache)
+    return MixedEngine(
+        dict.fromkeys(settings.of("server"), remote) | dict.fromkeys(settings.of("llama"), local),
+    )
 
 
 def open_llama(trio: Trio, settings: EngineSettings, cache: Path | None = None) -> LlamaEngine:
-    """llama.cpp on the trio's files; `cache` as in `open_engine`."""
+    """llama.cpp on the trio's files, for the roles that it runs; `cache` as in `open_engine`."""
     from .engine import llama
 
     threads = None if settings.threads == "auto" else settings.threads
@@ -49,12 +63,13 @@ def open_llama(trio: Trio, settings: EngineSettings, cache: Path | None = None) 
 
 
 def open_remote(settings: EngineSettings) -> RemoteEngine:
-    """The servers of the settings; raises ConfigError for what they could not be asked."""
+    """The servers of the settings, for the roles that they run; raises ConfigError for what they could not be asked."""
     from .dialects import load_dialect
     from .engine.remote.engine import RemoteEngine
 
     chat = load_dialect(settings.server.dialect).form.chat_template
-    return RemoteEngine({role: _server(role, settings, chat) for role in ROLES}, settings.server.patience)
+    servers = {role: _server(role, settings, chat) for role in settings.of("server")}
+    return RemoteEngine(servers, settings.server.patience)
 
 
 def _server(role: Role, settings: EngineSettings, chat: bool) -> Server:
@@ -86,11 +101,11 @@ def _server(role: Role, settings: EngineSettings, chat: bool) -> Server:
 
 
 def role_models(trio: Trio, settings: EngineSettings) -> dict[Role, RoleModel]:
-    """The files of each role with the context that the settings or the trio give it."""
+    """The file of each role that llama.cpp runs, with the context that the settings or the trio give it."""
     from .engine.llama import RoleModel
 
     models = {}
-    for role in ROLES:
+    for role in settings.of("llama"):
         binding = trio.roles[role]
         context = binding.context if settings.context == "auto" else settings.context
         models[role] = RoleModel(binding.model, binding.adapter, context)

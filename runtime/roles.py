@@ -41,19 +41,19 @@ class Sampling:
 
 @dataclass(slots=True)
 class Roles:
-    """Planner, caller and summarizer on one engine, in one dialect.
+    """Planner, caller and summarizer on one engine, each in its dialect.
 
     Every method is a generator of events that returns what the role wrote; `budget` is the most tokens it may write.
     """
 
     engine: Engine
-    dialect: Dialect
+    dialects: Mapping[Role, Dialect]
     sampling: Mapping[Role, Sampling] = field(default_factory=dict)
 
     def fits(self, tools: Sequence[ToolSpec]) -> bool:
         """Whether the documents of the tools leave a third of a context for the conversation."""
         return all(
-            3 * self.engine.count(role, self.dialect.head(role, tools)) <= 2 * self.engine.context(role)
+            3 * self.engine.count(role, self.dialects[role].head(role, tools)) <= 2 * self.engine.context(role)
             for role in _READ_DOCUMENTS
         )
 
@@ -61,17 +61,18 @@ class Roles:
         self, tools: Sequence[ToolSpec], history: list[Entry], allowed: Collection[Decision], budget: int
     ) -> Generator[Event, None, Plan]:
         """The planner's rationale and one of the `allowed` decisions."""
+        dialect = self.dialects["planner"]
         finished = yield from self._write(
             "planner",
             (yield from self._prompt("planner", tools, history)),
-            grammar=planner_grammar(self.dialect, allowed),
-            structure=plan_structure(self.dialect, allowed),
-            budget=min(planner_tokens(self.dialect), budget),
+            grammar=planner_grammar(dialect, allowed),
+            structure=plan_structure(dialect, allowed),
+            budget=min(planner_tokens(dialect), budget),
             event=lambda text: PlanDelta(text=text),
-            visible=MarkFilter(tuple(self.dialect.form.decisions.values())),
+            visible=MarkFilter(tuple(dialect.form.decisions.values())),
         )
         try:
-            return self.dialect.read_plan(finished.text, allowed)
+            return dialect.read_plan(finished.text, allowed)
         except ValueError:
             raise OutOfTokens("the planner's tokens ran out before it decided") from None
 
@@ -79,26 +80,28 @@ class Roles:
         self, tools: Sequence[ToolSpec], history: list[Entry], budget: int
     ) -> Generator[Event, None, tuple[Call, ToolCall]]:
         """The caller's call, as it was written and as it is meant."""
+        dialect = self.dialects["caller"]
         prompt = yield from self._prompt("caller", tools, history)
-        offered = (*tools, *reading_tools(self.dialect, tools, history))
+        offered = (*tools, *reading_tools(dialect, tools, history))
         finished = yield from self._write(
             "caller",
             prompt,
-            grammar=caller_grammar(self.dialect, offered, history),
-            structure=call_structure(self.dialect, offered),
+            grammar=caller_grammar(dialect, offered, history),
+            structure=call_structure(dialect, offered),
             budget=min(self._sampling("caller").max_tokens, budget),
             event=lambda text: CallDelta(text=text),
             visible=MarkFilter(()),
         )
         if finished.reason == "length":
             raise OutOfTokens("the caller's tokens ran out before its call was complete")
-        call = self.dialect.read_call(finished.text)
+        call = dialect.read_call(finished.text)
         return call, ToolCall(tool=call.tool, arguments=json.loads(call.arguments))
 
     def summarize(self, history: list[Entry], budget: int) -> Generator[Event, None, Finished]:
         """The summarizer's answer, with what it quotes."""
-        sources = self.dialect.quotable(history)
-        written = {quote: self.dialect.quotation(quote) for quote in sources}
+        dialect = self.dialects["summarizer"]
+        sources = dialect.quotable(history)
+        written = {quote: dialect.quotation(quote) for quote in sources}
         quoting = Quoting(
             {"".join(written[quote]): text for quote, text in sources.items()},
             sorted({mark for mark, _ in written.values()}),
@@ -106,7 +109,7 @@ class Roles:
         finished = yield from self._write(
             "summarizer",
             (yield from self._prompt("summarizer", (), history)),
-            grammar=answer_grammar(self.dialect, sources.keys()),
+            grammar=answer_grammar(dialect, sources.keys()),
             budget=min(self._sampling("summarizer").max_tokens, budget),
             event=lambda text: AnswerDelta(text=text),
             visible=quoting,
@@ -124,33 +127,33 @@ class Roles:
         """What a role reads, shortened to its context, and what all its prompts begin with."""
 
         def write(entries: Sequence[Entry]) -> Prompt:
-            more = reading_tools(self.dialect, tools, entries)
-            return self._finish(role, self.dialect.prompt(role, tools, entries, more))
+            more = reading_tools(self.dialects[role], tools, entries)
+            return self._finish(role, self.dialects[role].prompt(role, tools, entries, more))
 
         def parts(entries: Sequence[Entry]) -> Iterator[Prompt]:
             yield from self._parts(role, tools, entries)
             yield write(entries)
 
         prompt = yield from fit(self.engine, role, history, write, parts)
-        return prompt, self._finish(role, self.dialect.head(role, tools))
+        return prompt, self._finish(role, self.dialects[role].head(role, tools))
 
     def ledger(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Ledger:
         """The tokens of a role's prompt, part by part."""
-        whole = self.dialect.prompt(role, tools, history, reading_tools(self.dialect, tools, history))
+        whole = self.dialects[role].prompt(role, tools, history, reading_tools(self.dialects[role], tools, history))
         parts = [*self._parts(role, tools, history), self._finish(role, whole)]
         return account(history, [self.engine.count(role, part) for part in parts])
 
     def _parts(self, role: Role, tools: Sequence[ToolSpec], history: Sequence[Entry]) -> Iterator[Prompt]:
         """A prompt's beginnings: without the history, then with one more of its entries each time."""
-        said = self.dialect.head(role, tools)
+        said = self.dialects[role].head(role, tools)
         yield self._finish(role, said)
-        for piece in self.dialect.pieces(role, history):
+        for piece in self.dialects[role].pieces(role, history):
             said = merge([*said, *piece])
             yield self._finish(role, said)
 
     def _finish(self, role: Role, prompt: Prompt) -> Prompt:
         """The prompt in the model's own chat template, if the dialect wants that."""
-        template = self.engine.chat_template(role) if self.dialect.form.chat_template else None
+        template = self.engine.chat_template(role) if self.dialects[role].form.chat_template else None
         return wrap(prompt, template) if template else prompt
 
     def _write(

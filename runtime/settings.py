@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from ..errors import ConfigError
-from .history import Role
+from .history import ROLES, Role
 from .limits import Count, Limits
 
 PREFIX = "UMI_"
@@ -33,6 +33,7 @@ Approve = Literal["ask", "all", "none"]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Api = Literal["openai", "llama-server", "vllm", "ollama", "llama-cpp-python"]
 Constraint = Literal["schema", "grammar"]
+Kind = Literal["llama", "server"]
 
 
 class RoleServer(BaseModel):
@@ -71,7 +72,8 @@ class EngineSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["llama", "server"] = Field("llama", description="`llama` (llama.cpp, here) or `server`")
+    kind: Kind = Field("llama", description="`llama` (llama.cpp, here) or `server`")
+    roles: dict[Role, Kind] = Field({}, description='what runs single roles instead, such as `{ planner = "server" }`')
     n_gpu_layers: Layers = Field("auto", description="layers on the GPU: `auto`, `off` or a number")
     threads: Literal["auto"] | Count = Field("auto", description="CPU threads: `auto` or a number")
     context: Literal["auto"] | Count = Field(
@@ -79,6 +81,10 @@ class EngineSettings(BaseModel):
     )
     cache: int = Field(1024, ge=0, description="MiB of disk for evaluated tool documents; 0 keeps none")
     server: ServerSettings = ServerSettings()
+
+    def of(self, kind: Kind) -> tuple[Role, ...]:
+        """The roles that engines of this kind run."""
+        return tuple(role for role in ROLES if self.roles.get(role, self.kind) == kind)
 
 
 class ScreenSettings(BaseModel):

@@ -33,7 +33,7 @@ class Grammars:
             while len(self._compiled) > _COMPILED_KEPT:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(grammar)
-        return Constraint(self._compiled[grammar].deep_copy(), self._vocabulary)
+        return Constraint(self._compiled[grammar].deep_copy(), self._vocabulary, self._tokenizer)
 
     def _compile(self, grammar: str) -> Any:
         from llguidance import LLMatcher
@@ -49,9 +49,14 @@ class Grammars:
 class Constraint:
     """The state of one grammar while a text is written."""
 
-    def __init__(self, matcher: Any, vocabulary: Vocabulary) -> None:
+    def __init__(self, matcher: Any, vocabulary: Vocabulary, tokenizer: Any) -> None:
         self._matcher = matcher
         self._vocabulary = vocabulary
+        self._tokenizer = tokenizer
+
+    def fork(self) -> Constraint:
+        """The same state, to look ahead with."""
+        return Constraint(self._matcher.deep_copy(), self._vocabulary, self._tokenizer)
 
     @property
     def complete(self) -> bool:
@@ -62,13 +67,16 @@ class Constraint:
         """The tokens that must come next; empty where there is a choice."""
         return list(self._matcher.compute_ff_tokens())
 
+    def dictated(self) -> list[int]:
+        """Tokens of the bytes that must come next, where other tokens could begin with them too.
+
+        Asked of a copy: llguidance holds such bytes back, and from then on forces them even where it was told not to.
+        """
+        return list(self._tokenizer.tokenize_bytes(self._matcher.deep_copy().compute_ff_bytes()))
+
     def allows(self, token: int) -> bool:
         """Quick test; false for an end token, whose standing only the mask tells."""
         return token not in self._vocabulary.ends and self._matcher.validate_tokens([token]) == 1
-
-    def valid(self, tokens: list[int]) -> int:
-        """How many of the tokens may come next, one after the other."""
-        return int(self._matcher.validate_tokens(tokens)) if tokens else 0
 
     def mask(self) -> Mask:
         """True for every token that may come next; raises EngineError where there is none."""

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from ...errors import ContextFullError, EngineError
 from .cancel import CancelFlag, Cancelled
 from .constraint import Constraint
-from .drafts import Lookup
+from .drafts import Draft, Lookup, foresee
 from .lane import Lane
 from .offload.shape import OUTPUTS
 from .sampling import Sampler
@@ -59,8 +59,7 @@ class Generation:
         self._prompt = prompt
         self._lookup = Lookup(prompt)
         self._waiting: list[int] = []
-        self._guess: list[int] = []
-        self._run = 0
+        self._foreseen = Draft()
         self._started = 0.0
         self.outcome = Outcome(prompt=len(prompt))
 
@@ -86,32 +85,35 @@ class Generation:
         if len(self._waiting) > self._lane.room:
             return "length"
         draft = self._draft()
-        self._lane.evaluate([*self._waiting, *draft], 1 + len(draft))
+        self._lane.evaluate([*self._waiting, *draft.tokens], draft.wanted(len(self._waiting)))
         self.outcome.prompt_seconds = self.outcome.prompt_seconds or time.perf_counter() - self._started
         self._waiting = []
-        right = 0
+        right = guessed = 0
         reason = None
         while reason is None and not self._waiting:
-            reason = self._next(right, len(draft))
-            right += self._confirm(draft[right:])
-        self._lane.trim(len(draft) - right)
-        self.outcome.drafted += len(draft)
-        self.outcome.accepted += right
+            reason = self._next(guessed - draft.guesses - 1, right)
+            right += (same := self._confirm(draft.tokens[right:]))
+            guessed += same > 0
+        self._lane.trim(len(draft.tokens) - right)
+        self.outcome.drafted += draft.guesses
+        self.outcome.accepted += guessed
         return reason
 
-    def _draft(self) -> list[int]:
-        """The part of a guess that is worth evaluating; the whole guess is kept to learn from."""
+    def _draft(self) -> Draft:
+        """The part of what is foreseen that is worth evaluating; all of it is kept to learn from."""
         most = min(OUTPUTS - 1, self._lane.room - len(self._waiting), self._max_tokens - self.outcome.generated)
-        guess, self._run = self._lookup.guess(most) if self._lane.costs.measured else ([], 0)
-        self._guess = guess if self._constraint is None else guess[: self._constraint.valid(guess)]
-        chances = self._lane.chances.of(self._run, len(self._guess))
-        return self._guess[: self._lane.costs.draft(len(self._waiting), chances)]
+        if not self._lane.costs.measured or most < 1:
+            self._foreseen = Draft()
+        else:
+            self._foreseen = foresee(self._lookup, self._constraint, self._lane.chances, most)
+        chances = self._lane.chances.of(self._foreseen.kinds)
+        return self._foreseen.first(self._lane.costs.draft(len(self._waiting), chances))
 
-    def _next(self, right: int, drafted: int) -> Reason | None:
-        """Choose the token after `right` tokens of the draft, and append what the grammar forces after it."""
-        token = self._sampler.choose(self._lane.logits(right - drafted - 1), self._constraint)
-        if right < len(self._guess):
-            self._lane.chances.learn(self._run + right, token == self._guess[right])
+    def _next(self, row: int, right: int) -> Reason | None:
+        """Choose the token that follows `right` foreseen tokens, and append what the grammar forces after it."""
+        token = self._sampler.choose(self._lane.logits(row), self._constraint)
+        if right < len(self._foreseen.tokens) and (kind := self._foreseen.kinds[right]) is not None:
+            self._lane.chances.learn(kind, token == self._foreseen.tokens[right])
         self.outcome.generated += 1
         if self._constraint is None:
             return self._write_free(token)
@@ -123,8 +125,8 @@ class Generation:
     def _confirm(self, draft: list[int]) -> int:
         """Drop from what waits the tokens that the draft has evaluated already; how many."""
         same = 0
-        for waiting, guessed in zip(self._waiting, draft, strict=False):
-            if waiting != guessed:
+        for waiting, foreseen in zip(self._waiting, draft, strict=False):
+            if waiting != foreseen:
                 break
             same += 1
         del self._waiting[:same]

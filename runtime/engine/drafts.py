@@ -1,16 +1,22 @@
-"""Guessing what comes next by looking it up: what followed the same words earlier in the prompt or the output."""
+"""Guessing what comes next: what followed the same words earlier in the text, and what a grammar dictates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-LONGEST_RUN = 4
+from .constraint import Constraint
+
+LONGEST_RUN = 8
 """Tokens at the end of the text that are compared with earlier ones."""
 
+DICTATED = 0
+"""The kind of a guess that rests on bytes which the grammar dictates; other kinds are lengths of runs."""
+
 _MEMORY = 0.97
-_FIRST_CHANCES = (0.2, 0.5, 0.7, 0.8)
+_FIRST_CHANCES = (0.9, 0.2, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 _FIRST_TRIES = 4.0
 
 
@@ -28,6 +34,10 @@ class Lookup:
             self._tokens = np.concatenate([self._tokens, np.empty(end, np.int32)])
         self._tokens[self._size : end] = tokens
         self._size = end
+
+    def shorten(self, count: int) -> None:
+        """Drop the last `count` tokens."""
+        self._size -= count
 
     def guess(self, most: int) -> tuple[list[int], int]:
         """At most `most` tokens that followed the latest of the longest runs equal to the end, and that run's length.
@@ -49,20 +59,78 @@ class Lookup:
         return text[start : start + most].tolist(), run
 
 
+@dataclass(slots=True)
+class Draft:
+    """Tokens that may come next. kinds: what each guess rests on; None where the grammar leaves no other token."""
+
+    tokens: list[int] = field(default_factory=list)
+    kinds: list[int | None] = field(default_factory=list)
+
+    def add(self, guess: int, kind: int, certain: Sequence[int]) -> None:
+        """Append a guess and what is certain after it."""
+        self.tokens += [guess, *certain]
+        self.kinds += [kind, *[None] * len(certain)]
+
+    def first(self, count: int) -> Draft:
+        """The first tokens."""
+        return Draft(self.tokens[:count], self.kinds[:count])
+
+    @property
+    def guesses(self) -> int:
+        """How many of the tokens are guessed."""
+        return sum(kind is not None for kind in self.kinds)
+
+    def wanted(self, before: int) -> list[int]:
+        """Places, in a batch of `before` tokens and these, of the tokens whose scores tell whether guesses are right.
+
+        The last token's are among them: what follows it is chosen.
+        """
+        places = [before + at - 1 for at, kind in enumerate(self.kinds) if kind is not None]
+        return [*places, before + len(self.tokens) - 1]
+
+
 class Chances:
-    """How often a guess was right, by the length of the run that it rests on; the latest count most."""
+    """How often a guess was right, by what it rests on; the latest count most."""
 
     def __init__(self) -> None:
         self._right = [chance * _FIRST_TRIES for chance in _FIRST_CHANCES]
-        self._tried = [_FIRST_TRIES] * LONGEST_RUN
+        self._tried = [_FIRST_TRIES] * len(_FIRST_CHANCES)
 
-    def learn(self, run: int, right: bool) -> None:
+    def learn(self, kind: int, right: bool) -> None:
         """Take in whether a token came as guessed."""
-        at = min(run, LONGEST_RUN) - 1
-        self._right[at] = self._right[at] * _MEMORY + right
-        self._tried[at] = self._tried[at] * _MEMORY + 1
+        self._right[kind] = self._right[kind] * _MEMORY + right
+        self._tried[kind] = self._tried[kind] * _MEMORY + 1
 
-    def of(self, run: int, length: int) -> list[float]:
-        """The chance of each token of a guess, given that those before it were right: they lengthen the run."""
-        places = (min(run + step, LONGEST_RUN) - 1 for step in range(length))
-        return [self._right[at] / self._tried[at] for at in places]
+    def of(self, kinds: Sequence[int | None]) -> list[float]:
+        """The chance of each token, given that those before it were right; 1 for what is dictated."""
+        return [1.0 if kind is None else self._right[kind] / self._tried[kind] for kind in kinds]
+
+
+def foresee(lookup: Lookup, constraint: Constraint | None, chances: Chances, most: int) -> Draft:
+    """Guesses one after the other, with what the grammar dictates after each, as far as there is anything to guess.
+
+    What would complete the grammar is left out, since it need not be evaluated.
+    """
+    found, run = lookup.guess(most)
+    if constraint is None:
+        return Draft(found, [min(run + step, LONGEST_RUN) for step in range(len(found))])
+    ahead, draft = constraint.fork(), Draft()
+    while len(draft.tokens) < most:
+        if not found:
+            found, run = lookup.guess(most)
+        copied = [(found[0], min(run, LONGEST_RUN))] if found and ahead.allows(found[0]) else []
+        dictated = [(token, DICTATED) for token in ahead.dictated()[:1] if ahead.allows(token)]
+        if not (guesses := copied + dictated):
+            break
+        token, kind = max(guesses, key=lambda guess: chances.of([guess[1]]))
+        ahead.accept(token)
+        certain = ahead.forced()
+        for one in certain:
+            ahead.accept(one)
+        if ahead.complete:
+            break
+        draft.add(token, kind, certain)
+        lookup.extend(step := [token, *certain])
+        found, run = (found[len(step) :], run + len(step)) if found[: len(step)] == step else ([], 0)
+    lookup.shorten(len(draft.tokens))
+    return draft.first(most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,11 +22,18 @@ from .threads import Threads
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
+LAST, NONE = (-1,), ()
+"""Whose scores are wanted of an evaluation."""
+
 BATCH = 512
 """Tokens handed over at once."""
 
 _ABORTED = 2
 _FLASH_ATTENTION_AUTO, _FLASH_ATTENTION_OFF = -1, 0
+
+
+class ComputeError(EngineError):
+    """llama.cpp gave up in the middle of an evaluation."""
 
 
 class Lane:
@@ -116,25 +124,31 @@ class Lane:
             size = 0
         del self.cached[size:]
 
-    def evaluate(self, tokens: list[int], rows: int = 1) -> None:
-        """Append tokens, with the scores of the last `rows`. Raises Cancelled when the flag is raised meanwhile."""
+    def evaluate(self, tokens: list[int], wanted: Sequence[int] = LAST) -> None:
+        """Append tokens, with the scores of those at the `wanted` places, which may count from the end.
+
+        Raises Cancelled when the flag is raised meanwhile.
+        """
+        size = len(tokens)
+        places = [place % size for place in wanted] if size else []
         start = 0
-        for size in self._batches(len(tokens), rows):
+        for part in self._batches(size, places):
             self._flag.check()
-            end = start + size
-            self._decode(tokens[start:end], rows if end == len(tokens) else 0)
+            end = start + part
+            self._decode(tokens[start:end], [place - start for place in places if start <= place < end])
             start = end
 
-    def _batches(self, size: int, rows: int) -> tuple[int, ...]:
+    def _batches(self, size: int, places: Sequence[int]) -> tuple[int, ...]:
+        """Sizes of the batches; the last one holds all wanted places."""
         if size == 0:
             return ()
         if size <= self._batch.size:
-            return self.costs.split(size, rows)
-        whole = (size - rows) // self._batch.size
+            return self.costs.split(size, len(places)) if len(places) < 2 else (size,)
+        whole = (places[0] if places else size) // self._batch.size
         return (*[self._batch.size] * whole, size - whole * self._batch.size)
 
-    def _decode(self, tokens: list[int], rows: int) -> None:
-        self._batch.fill(tokens, len(self.cached), rows)
+    def _decode(self, tokens: list[int], places: Sequence[int]) -> None:
+        self._batch.fill(tokens, len(self.cached), places)
         lib.llama_set_n_threads(self._pointer, self.threads.single.count, self.threads.batch.count)
         started = time.perf_counter()
         status = lib.llama_decode(self._pointer, self._batch.pointer)
@@ -145,10 +159,10 @@ class Lane:
         self._keep(len(self.cached))
         if status == _ABORTED:
             raise Cancelled
-        raise EngineError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")
+        raise ComputeError(f"llama.cpp could not evaluate {len(tokens)} tokens of {self.model.path} (status {status}).")
 
     def logits(self, row: int = -1) -> Logits:
-        """A view of a token's scores, valid until the next evaluation; -1 is the last token, -2 the one before."""
+        """A view of wanted scores, valid until the next evaluation; -1 are those of the last place, -2 before it."""
         return np.ctypeslib.as_array(lib.llama_get_logits_ith(self._pointer, row), (self.model.vocabulary.size,))
 
     def time(self, size: int, rows: int) -> float:
@@ -161,7 +175,7 @@ class Lane:
         clock = time.thread_time if alone else time.perf_counter
         started = clock()
         try:
-            self._decode(list(range(size)), rows)
+            self._decode(list(range(size)), range(size - rows, size))
             return clock() - started
         finally:
             self.trim(len(self.cached) - kept)
@@ -196,12 +210,12 @@ class _Batch:
             self.pointer.n_seq_id[index] = 1
             self.pointer.seq_id[index][0] = 0
 
-    def fill(self, tokens: list[int], start: int, rows: int) -> None:
-        """Tokens at the positions from `start`, the scores of the last `rows` wanted."""
-        if rows > OUTPUTS:
-            raise ValueError(f"{rows} rows of scores, {OUTPUTS} are possible")
+    def fill(self, tokens: list[int], start: int, places: Sequence[int]) -> None:
+        """Tokens at the positions from `start`, the scores of those at `places` wanted."""
+        if len(places) > OUTPUTS:
+            raise ValueError(f"{len(places)} rows of scores, {OUTPUTS} are possible")
         count = self.pointer.n_tokens = len(tokens)
         self._tokens[:count] = tokens
         self._places[:count] = np.arange(start, start + count)
-        self._scored[: count - rows] = 0
-        self._scored[count - rows : count] = 1
+        self._scored[:count] = 0
+        self._scored[places] = 1

@@ -16,6 +16,7 @@ from ...errors import EngineError, ModelFileError
 from ..events import RoleUsage
 from ..history import Role
 from .api import ChatTemplate, Delta, Finished, Prompt, Request
+from .faults import Faults
 from .process import EngineProcess, Message
 
 _PATIENCE = 1.0
@@ -40,7 +41,8 @@ class EngineSettings:
     """How models are computed.
 
     gpu_layers: `auto` puts as many layers on GPUs as a plan for all roles finds room for, `off` none, a number that
-    many of each model, whether they fit or not. What does not fit after all is loaded with fewer.
+    many of each model, whether they fit or not. What does not fit after all is loaded with fewer, and so is what
+    fails there again and again.
     threads: CPU threads; None for as many of the physical cores as are fastest.
     cache: folder for evaluated beginnings of prompts, of at most `cache_bytes`, and for measured costs; None keeps
     nothing.
@@ -76,12 +78,17 @@ class LlamaEngine:
             _check_header(bound.path)
             if bound.adapter is not None:
                 _check_header(bound.adapter)
-        self._config = _config(roles, settings or EngineSettings())
+        settings = settings or EngineSettings()
+        self._config = _config(roles, settings)
+        self._faults = Faults(settings.cache and settings.cache / "device-faults.json")
         self._contexts: dict[Role, int] = {}
         self._turn = threading.Lock()
         self._running: _Running | None = None
         self._closed = False
-        self._process = EngineProcess(self._config)
+        self._process = self._begin()
+
+    def _begin(self) -> EngineProcess:
+        return EngineProcess(self._config | {"caution": self._faults.caution})
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
         fields = {
@@ -112,6 +119,8 @@ class LlamaEngine:
         if result is None:
             yield Finished(shown, "cancelled", RoleUsage(seconds=time.monotonic() - started))
             return
+        if process.layers:
+            self._faults.worked()
         yield Finished(result.pop("text"), result.pop("reason"), RoleUsage(**result))
 
     def count(self, role: Role, prompt: Prompt) -> int:
@@ -188,10 +197,21 @@ class LlamaEngine:
                 raise EngineError("The engine is closed; make a new one.")
             if not self._process.alive:
                 self._process.close()
-                self._process = EngineProcess(self._config)
-            yield self._process
+                self._process = self._begin()
+            with self._blaming_devices(self._process):
+                yield self._process
         finally:
             self._turn.release()
+
+    @contextlib.contextmanager
+    def _blaming_devices(self, process: EngineProcess) -> Iterator[None]:
+        """Count it against the devices if a process with layers there ends."""
+        try:
+            yield
+        except EngineError as error:
+            if process.failed and process.layers:
+                raise EngineError(f"{error} {self._faults.failed()}") from None
+            raise
 
 
 def _config(roles: Mapping[Role, RoleModel], settings: EngineSettings) -> Message:

@@ -13,25 +13,35 @@ from . import library
 from .cancel import CancelFlag
 from .constraint import Grammars
 from .devices import devices, machine, offloading
+from .faults import ALL, HALF
 from .lane import Lane
 from .library import Buffer, Log
 from .model import Model, Offload
 from .offload.needs import Binding as Binding
 from .offload.needs import read_needs
-from .offload.plan import Placement, fewer, plan
+from .offload.plan import Placement, at_most, fewer, plan
 from .threads import Threads
 
 Made = TypeVar("Made")
 
 
 class Pool:
-    """Models by file and lanes by role, placed by one plan for all of them."""
+    """Models by file and lanes by role, placed by one plan for all of them.
+
+    caution: ALL of the layers that the plan puts on devices go there, HALF or NONE, because that failed before.
+    """
 
     def __init__(
-        self, bindings: dict[str, Binding], gpu_layers: int | str, threads: int | None, flag: CancelFlag, log: Log
+        self,
+        bindings: dict[str, Binding],
+        gpu_layers: int | str,
+        threads: int | None,
+        flag: CancelFlag,
+        log: Log,
+        caution: int = ALL,
     ) -> None:
         self.bindings = bindings
-        self._gpu_layers = gpu_layers
+        self._gpu_layers, self._caution = gpu_layers, caution
         self._threads = Threads(threads or library.default_threads(), tuned=threads is None)
         self._flag, self._log = flag, log
         self._models: dict[Path, Model] = {}
@@ -59,7 +69,20 @@ class Pool:
         found = plan(read_needs(self.bindings), machine(), self._gpu_layers)
         if shortage := found.shortage():
             raise EngineError(f"There is too little memory: {shortage}.")
-        return {placement.need.path: placement for placement in found.placements}
+        return {placement.need.path: self._cautious(placement) for placement in found.placements}
+
+    def _cautious(self, placement: Placement) -> Placement:
+        if self._caution == ALL or not placement.layers:
+            return placement
+        less = at_most(placement, placement.layers // 2 if self._caution == HALF else 0)
+        name = placement.need.path.name
+        self._notes.append(f"{name}: {placement.layers} layers on devices failed before, {less.layers} are used")
+        return less
+
+    @property
+    def offloaded(self) -> int:
+        """Layers on devices, of all models."""
+        return sum(placement.layers for placement in self._placements.values())
 
     def _placed(self, path: Path, make: Callable[[], Made]) -> Made:
         """Make something of a model; while that fails, with fewer of its layers on devices, down to none."""

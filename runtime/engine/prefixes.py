@@ -20,7 +20,7 @@ from typing import Any
 
 from .cancel import CancelFlag
 from .identity import identity
-from .lane import Lane
+from .lane import NONE, Lane
 
 LEAST_TOKENS = 64
 """A shorter beginning is evaluated faster than it is read."""
@@ -54,7 +54,7 @@ class Prefixes:
         if state is not None and lane.restore(beginning, state):
             return 0
         missing = lane.rewind([*beginning, 0])[:-1]
-        lane.evaluate(missing, rows=0)
+        lane.evaluate(missing, NONE)
         if not self.problem:
             self._save(path, lane.state())
         return len(missing)
@@ -179,7 +179,9 @@ def _unwritable(folder: Path) -> str:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         return _cannot_be_written(folder, f"{nearest} is not a folder")
-    return "" if os.access(nearest, os.W_OK | os.X_OK) else _cannot_be_written(folder, "permission denied")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return _cannot_be_written(folder, "permission denied")
+    return "" if _free(nearest) >= _SPARE else _cannot_be_written(folder, "the disk is nearly full")
 
 
 def _cannot_be_written(folder: Path, why: str) -> str:

@@ -26,7 +26,8 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GGML_NO_BACKTRACE": "1"}
 class EngineProcess:
     """A child that runs `child`; messages are JSON objects, one per line, because they are few and mostly text.
 
-    The child leads a process group, so that Ctrl-C reaches the parent only, and it ends when its input ends.
+    The child leads a process group, so that Ctrl-C reaches the parent only, and it ends when its input ends. layers:
+    those on devices, as soon as the child has told.
     """
 
     def __init__(self, config: Message) -> None:
@@ -45,11 +46,17 @@ class EngineProcess:
         self._received = bytearray()
         self._writing = threading.Lock()
         self._last_id = 0
+        self.layers = 0
         self.send(config)
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the child ended by itself, and not well."""
+        return bool(self._process.poll())
 
     def memory(self) -> int:
         """Bytes of the child: its proportional set size where the system tells it, else its resident set."""
@@ -80,6 +87,7 @@ class EngineProcess:
             message: Message = json.loads(line)
             if message["id"] == number:
                 return message
+            self.layers = message.get("layers", self.layers)
         return None
 
     def _line(self, given_up: Callable[[], bool]) -> bytes | None:

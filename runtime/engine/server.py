@@ -24,7 +24,7 @@ from ...errors import UmiError
 from . import library
 from .cancel import CancelFlag, Cancelled
 from .decoding import Generation, Outcome
-from .lane import Lane
+from .lane import ComputeError, Lane
 from .pool import Binding, Pool
 from .prefixes import Prefixes
 from .sampling import Sampler
@@ -34,6 +34,7 @@ from .tuning import Tuning
 Message: TypeAlias = dict[str, Any]
 
 _FRAME = 0.015
+_DEVICE_FAILED = 70
 
 
 class Server:
@@ -77,6 +78,7 @@ class Server:
 
     def serve(self) -> None:
         with contextlib.suppress(UmiError, Cancelled):
+            self._send({"id": 0, "layers": self._pool.offloaded})
             self._prepare()
         self._measuring = False
         while True:
@@ -116,6 +118,9 @@ class Server:
         try:
             self._send({"id": ask["id"], "result": self._actions[ask["do"]](ask)})
         except UmiError as error:
+            if isinstance(error, ComputeError) and self._pool.offloaded:
+                print(error, file=sys.stderr, flush=True)
+                os._exit(_DEVICE_FAILED)
             self._fail(ask, type(error).__name__, str(error))
         except Exception as error:
             traceback.print_exc()
@@ -135,6 +140,7 @@ class Server:
     def _run(self, ask: Message) -> Outcome:
         self._flag.check()
         lane = self._pool.lane(ask["role"])
+        started = time.perf_counter()
         self._tuning.apply(lane)
         prompt = lane.model.vocabulary.tokens(ask["prompt"])
         shown = _Shown(lambda text: self._send({"id": ask["id"], "delta": text}))
@@ -150,6 +156,8 @@ class Server:
         evaluated = self._prefixes.prepare(lane, _pinned(lane, ask["pinned"], prompt))
         outcome = generation.run(self._flag)
         shown.flush()
+        with contextlib.suppress(Cancelled):
+            self._tuning.beside(lane, time.perf_counter() - started)
         outcome.evaluated += evaluated
         return outcome
 
@@ -188,7 +196,7 @@ def _pool(config: Message, flag: CancelFlag) -> Pool:
         role: Binding(Path(bound["path"]), Path(bound["adapter"]) if bound["adapter"] else None, bound["context"])
         for role, bound in config["roles"].items()
     }
-    return Pool(bindings, config["gpu_layers"], config["threads"], flag, library.start())
+    return Pool(bindings, config["gpu_layers"], config["threads"], flag, library.start(), config["caution"])
 
 
 def serve(config: Message, facts: list[Message]) -> None:

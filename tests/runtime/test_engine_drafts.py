@@ -10,7 +10,7 @@ from tiny_model import write_model
 from alpha_umi.convert.trio import find_trio
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.costs import LARGEST, SIZES, Costs, measuring
-from alpha_umi.runtime.engine.drafts import LONGEST_RUN, Chances, Lookup
+from alpha_umi.runtime.engine.drafts import LONGEST_RUN, Chances, Lookup, foresee
 from alpha_umi.runtime.engine.sampling import Sampler
 from alpha_umi.runtime.grammars import caller_grammar, planner_grammar
 from alpha_umi.runtime.history import Call, Plan, Result, User
@@ -147,18 +147,43 @@ def test_a_guess_follows_the_latest_longest_run(first, more):
         assert guess == []
 
 
+def foreseen(lane, grammar, text="", most=15):
+    """What is foreseen after a text: guesses with what they rest on, dictated tokens with None."""
+    constraint = None if grammar is None else lane.model.grammars.constraint(grammar)
+    lookup = Lookup(tokens(lane, text))
+    draft = foresee(lookup, constraint, Chances(), most)
+    assert lookup.guess(most) == Lookup(tokens(lane, text)).guess(most), "looking ahead leaves no trace"
+    pieces = [lane.model.vocabulary.piece(token).decode() for token in draft.tokens]
+    return list(zip(pieces, draft.kinds, strict=True)), draft
+
+
+def test_a_draft_goes_on_through_what_the_grammar_dictates(lane):
+    found, draft = foreseen(lane, 'start: ("a" | "b") "::" ("c" | "d") "!" /[0-9]/', "b::d!7 a")
+    assert found == []
+    found, draft = foreseen(lane, 'start: ("a" | "b") "::" ("c" | "d") "!" /[0-9]/ "."', "5a::d!7 5")
+    assert found == [("a", 1), (":", None), (":", None), ("d", 4), ("!", None)]
+    assert (draft.guesses, draft.wanted(2)) == (2, [1, 4, 6])
+    assert draft.first(3).wanted(1) == [0, 3]
+
+
+def test_what_ends_a_grammar_is_not_drafted(lane):
+    assert foreseen(lane, 'start: "a" | "b"', "5a5")[0] == []
+    assert foreseen(lane, None, "5a5", most=2)[0] == [("a", 1), ("5", 2)]
+
+
 def test_chances_follow_what_came():
     chances = Chances()
-    first = chances.of(1, 6)
+    first = chances.of([1, 2, 3, LONGEST_RUN])
     assert first == sorted(first) and all(0 < chance < 1 for chance in first)
     for _ in range(200):
         chances.learn(2, True)
         chances.learn(1, False)
-    assert chances.of(1, 1)[0] < 0.05 < 0.95 < chances.of(2, 1)[0]
+    assert chances.of([1])[0] < 0.05 < 0.95 < chances.of([2])[0] < 1
+    assert chances.of([None, 1])[0] == 1
 
 
 def test_costs_decide_on_batches():
-    slow_pairs = Costs([1, 3, 3.2, 1.5, 3, 3, 3, 2, 3, 4], [1, 3, 3.2, 1.5, 3, 3, 3, 2, 3, 4])
+    slow_pairs = Costs([1, 3, 3.2, 1.5, 5, 2, 3, 4], [1, 3, 3.2, 1.5, 5, 2, 3, 4])
     assert slow_pairs.split(2) == (1, 1)
     assert slow_pairs.split(4) == (4,)
     assert slow_pairs.split(5) == (4, 1)
@@ -167,6 +192,8 @@ def test_costs_decide_on_batches():
     assert slow_pairs.draft(1, [0.9] * 3) == 3
     assert slow_pairs.draft(1, [0.9]) == 0
     assert slow_pairs.draft(1, [0.05] * 7) == 0
+    assert slow_pairs.draft(1, [0.9, 1.0, 1.0]) == 3, "two more cost nothing here"
+    assert slow_pairs.draft(1, [0.9, 0.9, 0.9, 1.0, 0.01]) == 4, "a draft does not end before a certain token"
     assert Costs().split(9) == (9,) and Costs().draft(1, [0.99] * 9) == 0
     for size in range(1, LARGEST + 1):
         for rows in range(1, size + 1):
@@ -183,7 +210,8 @@ def test_measured_costs_are_the_least_of_their_rounds():
 
     for step in measuring(seconds, made.append):
         step()
-    (costs,) = made
+    costs = made[-1]
+    assert [each.rounds for each in made] == list(range(1, len(made) + 1)) and len(made) >= 3
     assert [costs.of(size, 0) for size in SIZES] == list(SIZES)
     assert costs.of(8, 1) == pytest.approx(8.1)
     assert costs.of(10, 10) == pytest.approx(11.0)
@@ -202,4 +230,4 @@ def test_measuring_leaves_the_cache_as_it_was(lane):
 
 def test_more_scores_than_the_memory_holds_are_refused_before_llama_cpp_aborts(lane):
     with pytest.raises(ValueError, match="17 rows"):
-        lane.evaluate([1] * 17, rows=17)
+        lane.evaluate([1] * 17, range(17))

@@ -197,6 +197,8 @@ def test_a_full_disk_is_told_and_does_no_harm(folder, tiny_gguf, monkeypatch):
     size, prefixes = prepare(folder, tiny_gguf)
     assert size > 0 and kept(folder) == []
     assert "nearly full" in prefixes.problem
+    (fact,) = Prefixes(folder, MOST, CancelFlag()).describe()
+    assert "nearly full" in fact["problem"]
 
 
 def test_a_write_that_fails_half_way_leaves_no_file(folder, tiny_gguf):

@@ -41,11 +41,17 @@ def test_costs_are_measured_once_and_remembered(tmp_path, tiny_gguf):
     assert len(list(folder.iterdir())) == 2
 
 
+def stored(**fields):
+    """A file of costs, sound but for these fields."""
+    sound = {"body": [1.0] * len(SIZES), "full": [1.0] * len(SIZES), "rounds": 3}
+    return json.dumps(sound | fields).encode()
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"7", b"\xff\xfe", b'{"body":[1],"full":[1]}', b'{"body":"0123456789","full":[]}']
-    + [json.dumps({"body": [1.0] * len(SIZES), "full": [bad] * len(SIZES)}).encode() for bad in (0, -1, "x", None)]
-    + [b'{"body":' + b"[NaN," * 1 + b'1,1,1,1,1,1,1,1,1],"full":[1,1,1,1,1,1,1,1,1,1]}'],
+    + [stored(full=[bad] * len(SIZES)) for bad in (0, -1, "x", None, float("nan"))]
+    + [stored(rounds="many"), stored(body=[1.0])],
 )
 def test_a_damaged_file_is_measured_anew(tmp_path, tiny_gguf, content):
     lane = make_lane(tiny_gguf)
@@ -53,6 +59,28 @@ def test_a_damaged_file_is_measured_anew(tmp_path, tiny_gguf, content):
     (path,) = tmp_path.iterdir()
     path.write_bytes(content)
     assert learn(Tuning(tmp_path), make_lane(tiny_gguf)) > 2 * len(SIZES)
+    assert learn(Tuning(tmp_path), make_lane(tiny_gguf)) == 1
+
+
+def test_a_program_that_asks_without_a_pause_learns_for_a_share_of_its_work(tmp_path, tiny_gguf):
+    tuning, lane = Tuning(tmp_path), make_lane(tiny_gguf)
+    evaluate = lane.time
+    asked = []
+    lane.time = lambda size, rows: asked.append((size, rows)) or evaluate(size, rows)
+    tuning.apply(lane)
+    tuning.beside(lane, 0.0)
+    assert asked == []
+    tuning.beside(lane, 1e-6)
+    assert len(asked) == 1, "one step takes more than was earned"
+    kept = list(lane.cached)
+    tuning.beside(lane, 1e6)
+    assert len(asked) == 2 * len(SIZES) and lane.cached == kept
+    tuning.beside(lane, 1e6)
+    assert len(asked) == 2 * len(SIZES)
+    for known in (tuning, Tuning(tmp_path)):
+        known.apply(lane)
+        assert lane.costs.measured and lane.costs.rounds == 1
+    assert learn(Tuning(tmp_path), make_lane(tiny_gguf)) > 2 * len(SIZES), "one round is refined when nothing is asked"
     assert learn(Tuning(tmp_path), make_lane(tiny_gguf)) == 1
 
 

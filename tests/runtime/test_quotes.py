@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 from alpha_umi.runtime.events import AnswerDelta
-from alpha_umi.runtime.history import Answer, Call, Plan, Quote, Result, User
+from alpha_umi.runtime.history import ROLES, Answer, Call, Plan, Quote, Result, User
 from alpha_umi.runtime.quotes import Quoting, parts, quotable, quoted
 from alpha_umi.runtime.roles import Roles
 
@@ -87,7 +87,9 @@ def test_a_mark_in_a_text_of_the_user_stays_text():
 
 def test_the_summarizers_quotation_reaches_the_user_to_the_letter():
     content = "line one\n  line two \n\tthree"
-    roles = Roles(ScriptedEngine({"summarizer": [f"notes.txt says:\n{MARK}1"]}), load_dialect("nano"))
+    roles = Roles(
+        ScriptedEngine({"summarizer": [f"notes.txt says:\n{MARK}1"]}), dict.fromkeys(ROLES, load_dialect("nano"))
+    )
     deltas, finished = drained(roles.summarize(turn(content), 50))
     assert finished.text == f"notes.txt says:\n{content}"
     assert "".join(event.text for event in deltas if isinstance(event, AnswerDelta)) == finished.text
@@ -121,13 +123,13 @@ def test_the_summarizers_quotation_of_an_argument_reaches_the_user_to_the_letter
 
 @pytest.mark.parametrize("written", ["<|call|>14", "<|call|>21", "<|call|>15"])
 def test_an_argument_that_cannot_be_quoted_cannot_be_written(written):
-    roles = Roles(ScriptedEngine({"summarizer": [f"I wrote {written}."]}), load_dialect("nano"))
+    roles = Roles(ScriptedEngine({"summarizer": [f"I wrote {written}."]}), dict.fromkeys(ROLES, load_dialect("nano")))
     with pytest.raises(Exception, match="does not allow"):
         drained(roles.summarize(ASKED, 50))
 
 
 def test_a_call_that_was_not_made_cannot_be_quoted():
-    roles = Roles(ScriptedEngine({"summarizer": [f"It is {MARK}2."]}), load_dialect("nano"))
+    roles = Roles(ScriptedEngine({"summarizer": [f"It is {MARK}2."]}), dict.fromkeys(ROLES, load_dialect("nano")))
     with pytest.raises(Exception, match="does not allow"):
         drained(roles.summarize(turn("one"), 50))
 

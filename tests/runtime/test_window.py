@@ -74,7 +74,7 @@ def write(roles, role, history):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", ["nano", "chat"])
 def test_a_full_window_is_shortened_from_its_oldest_result_in_every_role(engine, name, role):
-    roles = Roles(engine, load_dialect(name), dict.fromkeys(ROLES, Sampling(max_tokens=120)))
+    roles = Roles(engine, dict.fromkeys(ROLES, load_dialect(name)), dict.fromkeys(ROLES, Sampling(max_tokens=120)))
     history = conversation(results=6, length=500)
     asked = []
     generate = engine.generate
@@ -106,7 +106,7 @@ def test_a_full_window_is_shortened_from_its_oldest_result_in_every_role(engine,
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", dialect_names())
 def test_the_ledger_adds_up_to_the_prompt(engine, name, role):
-    roles = Roles(engine, load_dialect(name))
+    roles = Roles(engine, dict.fromkeys(ROLES, load_dialect(name)))
     history = [*conversation(results=2, length=30), Plan("Look.", "caller")]
     ledger = roles.ledger(role, [LOOK], history)
     prompt = run(roles._prompt(role, [LOOK], history))[1][0]
@@ -126,7 +126,7 @@ def test_nothing_of_a_prompt_changes_while_nothing_is_cut():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_what_fits_in_no_way_says_what_takes_the_room(engine, role):
-    roles = Roles(engine, load_dialect("nano"))
+    roles = Roles(engine, dict.fromkeys(ROLES, load_dialect("nano")))
     history = [User("x" * 4000), Plan("Look.", "caller")]
     with pytest.raises(ContextFullError, match=r"tokens \(.*4\d\d\d for this request.*room for 2840"):
         run(roles._prompt(role, [LOOK], history))
@@ -177,7 +177,7 @@ def test_a_turn_reads_on_without_asking_the_catalogue(tmp_path):
     )
     (tmp_path / "list.txt").write_text("0123456789" * 350 + "the milk", encoding="utf-8")
     catalogue = Catalogue(tmp_path, tmp_path / "notebook")
-    turn = Turn(Roles(engine, load_dialect("nano")), catalogue, Approvals("all"), Limits(), [])
+    turn = Turn(Roles(engine, dict.fromkeys(ROLES, load_dialect("nano"))), catalogue, Approvals("all"), Limits(), [])
     try:
         events = list(turn.run("where is the milk in list.txt?"))
     finally:

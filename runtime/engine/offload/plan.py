@@ -173,8 +173,13 @@ def on_host(need: ModelNeed) -> Placement:
 
 def fewer(placement: Placement) -> Placement:
     """The next step down after a failed allocation: a quarter of all layers less on the devices."""
+    return at_most(placement, placement.layers - -(-placement.need.count // 4))
+
+
+def at_most(placement: Placement, layers: int) -> Placement:
+    """The placement with no more than so many layers on its devices."""
     room = {part.name: part.total for part in placement.devices}
-    return _place(placement.need, room, placement.layers - -(-placement.need.count // 4))
+    return _place(placement.need, room, min(layers, placement.layers))
 
 
 def _place(need: ModelNeed, room: Mapping[str, int], most: int) -> Placement:
