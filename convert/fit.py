@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from .checkpoint import Checkpoint
-from .gguf_reader import Tensor, read_header
+from .gguf_reader import Header, read_header
 from .layout import NORM
 
 BASE_KEY = "alphaumi.base.norm_sha256"
@@ -35,12 +35,13 @@ def check_fits(model: Path, adapter: Path) -> None:
         if name not in weights or tensor.shape[side] != weights[name].shape[side]:
             raise _misfit(model, adapter, f"its update of {name} has no such weight there")
     mark = added.metadata.get(BASE_KEY)
-    if mark is not None and mark != _norm(model, weights):
+    if mark is not None and mark != file_mark(model, base):
         raise _misfit(model, adapter, "it was trained on another model of the same shape")
 
 
-def _norm(model: Path, weights: dict[str, Tensor]) -> str:
-    norm = weights.get("output_norm.weight")
+def file_mark(model: Path, header: Header) -> str:
+    """The same for a model file; empty where it has no such norm."""
+    norm = next((tensor for tensor in header.tensors if tensor.name == "output_norm.weight"), None)
     if norm is None or norm.type:
         return ""
     return hashlib.sha256(np.fromfile(model, "<f4", count=norm.bytes // 4, offset=norm.offset).tobytes()).hexdigest()
