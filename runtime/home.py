@@ -71,6 +71,13 @@ class Home:
         return own | {f"mcp/{entry.name}.json": entry.model_dump_json(indent=1).encode() for entry in servers}
 
     @property
+    def proposed_servers(self) -> Path:
+        """The folder of MCP servers that came in a bundle and are not accepted yet."""
+        from ..tools.mcp.registry import PROPOSED
+
+        return self.paths.config / PROPOSED
+
+    @property
     def notebook(self) -> Path:
         return self.paths.notebook
 
