@@ -8,6 +8,7 @@ It is a zip file whose members are stored as they are, so that each can be verif
     cards/<trio>.md         the trios' cards
     settings.toml
     tools/<name>.py
+    mcp/<name>.json         MCP servers as they were accepted, without their programs
     wheels/<name>.whl       Python packages, among them this one
     __main__.py             where there are wheels: `python BUNDLE FOLDER` installs them without a network
 """
@@ -38,7 +39,7 @@ from .trio import ROLES, Role, Trio
 LIST, SETTINGS, PROGRAM = "bundle.json", "settings.toml", "__main__.py"
 MEMBER = re.compile(
     r"blobs/sha256-[0-9a-f]{64}|manifests/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json|cards/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.md"
-    r"|tools/[A-Za-z_][A-Za-z0-9_]{0,63}\.py|wheels/[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}\.whl|settings\.toml|__main__\.py"
+    r"|tools/[A-Za-z_][A-Za-z0-9_]{0,63}\.py|mcp/[a-z][a-z0-9_-]{0,19}\.json|wheels/[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}\.whl|settings\.toml|__main__\.py"
 )
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -93,10 +94,11 @@ class Contents(BaseModel):
 
 @dataclass
 class Wanted:
-    """What to put in beside trios."""
+    """What to put in beside trios. accepted: own tools and servers, as `Home.accepted_tools` has them."""
 
     settings: Path | None = None
     tools: Sequence[Path] = ()
+    accepted: Mapping[str, bytes] = field(default_factory=dict)
     wheels: Sequence[Path] = field(default_factory=tuple)
 
 
@@ -108,7 +110,8 @@ def create_bundle(
     The same content gives the same list. Models of a trio that lies in a folder are bundled under names made of the
     trio's and the file's. Raises ModelFileError for a damaged model, UsageError for a tool whose name cannot be one.
     """
-    if len({trio.name for trio in trios}) < len(trios) or len({tool.name for tool in wanted.tools}) < len(wanted.tools):
+    tools = [*(f"tools/{tool.name}" for tool in wanted.tools), *wanted.accepted]
+    if len({trio.name for trio in trios}) < len(trios) or len(set(tools)) < len(tools):
         raise UsageError("two trios or two tools have the same name: rename one, or make two bundles")
     models = _Models(store)
     bundled = [models.add(trio) for trio in trios]
@@ -118,7 +121,7 @@ def create_bundle(
             sources[f"cards/{trio.name}.md"] = trio.card
     if wanted.settings is not None:
         sources[SETTINGS] = wanted.settings
-    sources |= {f"tools/{tool.name}": tool for tool in wanted.tools}
+    sources |= {f"tools/{tool.name}": tool for tool in wanted.tools} | dict(wanted.accepted)
     sources |= {f"wheels/{wheel.name}": wheel for wheel in wanted.wheels}
     if wanted.wheels:
         sources[PROGRAM] = BOOTSTRAP

@@ -19,20 +19,22 @@ from .trio_store import Binding, create_trio
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the parts go on this machine."""
+    """Where the parts go on this machine. servers: the folder of MCP servers that wait to be accepted."""
 
     store: ModelStore
     trios: Path
     settings: Path
     tools: Path
+    servers: Path
 
 
 def install(bundle: Bundle, destination: Destination, stage: Stage, replace: bool = False) -> list[Path]:
     """Install what a bundle holds; the files that were written, models left out.
 
     First everything is verified, then looked at whether it would replace something else, then models are tried in a
-    child and stored, and trios, tools and settings written. Interrupted, it can be called again. Tools are put down,
-    not accepted: that is the user's decision. replace: settings that differ are kept beside as `settings.toml.old`.
+    child and stored, and trios, tools and settings written. Interrupted, it can be called again. Tools and servers
+    are put down, not accepted: that is the user's decision. replace: settings that differ are kept beside as
+    `settings.toml.old`.
     Raises ModelFileError for damage, UsageError for what would be replaced.
     """
     with stage("verifying the bundle") as progress:
@@ -53,9 +55,11 @@ def install(bundle: Bundle, destination: Destination, stage: Stage, replace: boo
 
 
 def _texts(bundle: Bundle, destination: Destination) -> dict[Path, str]:
-    """Settings and tools by where they go."""
+    """Settings, tools and servers by where they go."""
     texts = {
-        destination.tools / name.removeprefix("tools/"): bundle.text(name) for name in bundle.contents.named("tools")
+        folder / name.removeprefix(f"{kind}/"): bundle.text(name)
+        for kind, folder in (("tools", destination.tools), ("mcp", destination.servers))
+        for name in bundle.contents.named(kind)
     }
     if SETTINGS in bundle.contents.members:
         texts[destination.settings] = bundle.text(SETTINGS)

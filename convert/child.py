@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 
 
 class ChildError(Exception):
@@ -38,9 +40,43 @@ def ask(module: str, request: str, seconds: float) -> str:
         raise ChildError(f"did not finish within {seconds:.0f} s", late=True) from None
     if done.returncode == 0:
         return done.stdout
-    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:500]
-    how = f"was ended by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else "refused it"
-    raise ChildError(how, said)
+    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    raise ChildError(_how(done.returncode), said[:500])
+
+
+def follow(module: str, request: str) -> Iterator[str]:
+    """Run it as `ask` does, without a limit of time; the lines that it writes anywhere, as they come.
+
+    Closing the iterator ends the child. Raises ChildError after the last line where it failed.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"GGML_NO_BACKTRACE": "1", "PYTHONIOENCODING": "utf-8"},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        with suppress(BrokenPipeError):
+            process.stdin.write(request)
+            process.stdin.close()
+        said = "no reason given"
+        for line in process.stdout:
+            said = line.strip() or said
+            yield line
+        if status := process.wait():
+            raise ChildError(_how(status), said[:500])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _how(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else "refused it"
 
 
 def limit_self(memory: int, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from . import commands_pull, commands_store, commands_trio
+from .commands_imatrix import imatrix
 from .commands_make import adapter, check, convert, quantise
 
 
@@ -15,6 +16,7 @@ def models() -> None:
 
 for command in (
     convert,
+    imatrix,
     quantise,
     adapter,
     check,

@@ -32,13 +32,21 @@ def bundle() -> None:
 @click.option("--trio", "trios", multiple=True, required=True, metavar="NAME", help="A trio, with its models.")
 @click.option("--settings", is_flag=True, help="Your settings.toml.")
 @click.option("--tool", "tools", multiple=True, type=SOURCE, help="A Python file of tools.")
+@click.option("--accepted", is_flag=True, help="The own tools and MCP servers that you accepted here.")
 @click.option(
     "--wheels", is_flag=True, help="umi itself and the Python packages that it needs, for machines like this."
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @click.pass_obj
 def create(
-    home: Any, file: Path, trios: tuple[str, ...], settings: bool, tools: tuple[Path, ...], wheels: bool, force: bool
+    home: Any,
+    file: Path,
+    trios: tuple[str, ...],
+    settings: bool,
+    tools: tuple[Path, ...],
+    accepted: bool,
+    wheels: bool,
+    force: bool,
 ) -> None:
     """Write the bundle FILE and print the hash of its list, to be told to whoever installs it."""
     if file.exists() and not force:
@@ -54,7 +62,7 @@ def create(
 
             click.echo("gathering Python packages", err=True)
             gathered = gather_wheels(Path(place))
-        wanted = Wanted(settings=own, tools=tools, wheels=gathered)
+        wanted = Wanted(own, tools, home.accepted_tools() if accepted else {}, gathered)
         with bar(f"bundling {file.name}") as progress:
             contents, sha256 = create_bundle(file, ModelStore(home.paths.models), chosen, wanted, progress)
     _show(contents)
@@ -73,6 +81,7 @@ def install_(home: Any, file: Path, sha256: str | None, force: bool) -> None:
         home.paths.trio_folders[0],
         home.paths.settings_file,
         home.paths.data / "tools",
+        home.proposed_servers,
     )
     with Bundle(file) as opened:
         if sha256 is not None and sha256.lower() != opened.sha256:
@@ -91,6 +100,8 @@ def install_(home: Any, file: Path, sha256: str | None, force: bool) -> None:
     for path in written:
         if path.parent == destination.tools:
             click.echo(f"the tools of {path.name} are not offered before you accept them: umi tools add {path}")
+        elif path.parent == destination.servers:
+            click.echo(f"the server {path.stem} is not started before you accept it: umi mcp add {path.stem}")
     if opened.contents.named("wheels"):
         click.echo(f"its packages stay inside: python {file} FOLDER installs them into FOLDER, on {machine()} only")
 
@@ -101,6 +112,8 @@ def _show(contents: Contents) -> None:
         click.echo(f"trio    {trio.name} ({trio.dialect}): {models}  {one_line(trio.description, 80)}".rstrip())
     for name in contents.named("tools"):
         click.echo(f"tools   {name.partition('/')[2]}")
+    for name in contents.named("mcp"):
+        click.echo(f"server  {Path(name).stem}")
     if wheels := contents.named("wheels"):
         made = contents.made_with
         click.echo(f"wheels  {len(wheels)} packages for Python {made['python']} on {made['machine']}")

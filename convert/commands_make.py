@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from .progress import bar
 from .weight_types import FILE_TYPES, WeightType
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def convert(
     else:
         from .conversion import convert_checkpoint
 
-        with _bar("converting") as progress:
+        with bar("converting") as progress:
             report = convert_checkpoint(
                 source,
                 destination,
@@ -120,7 +119,7 @@ def _described(report: Report) -> Iterator[str]:
     show_default=True,
     help="Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q4_0, IQ4_XS, Q3_K_M or Q2_K.",
 )
-@click.option("--imatrix", type=FILE, help="An importance matrix of the same model.")
+@click.option("--imatrix", type=FILE, help="What `umi models imatrix` or llama-imatrix made of the same model.")
 @click.option("--text", type=click.File(encoding="utf-8"), help="What both are compared on.  [default: many kinds]")
 @click.option("--report", "report_file", type=FILE, help="Write what was measured to this file, as JSON.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
@@ -137,7 +136,7 @@ def quantise(
     from .quantise import quantise as make
 
     _refuse_existing(destination, force)
-    with _bar("quantising") as progress:
+    with bar("quantising") as progress:
         report = make(
             source, destination, type_, imatrix=imatrix, text=text.read() if text else None, progress=progress
         )
@@ -201,21 +200,3 @@ def _write_report(report: BaseModel, file: Path | None) -> None:
 
         with replacing(file) as part:
             part.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress in bytes and the time left, on standard error."""
-    sizes = ""
-
-    def tell(_: int | None) -> str:
-        return sizes
-
-    with click.progressbar(length=1000, label=label, file=sys.stderr, item_show_func=tell) as bar:
-
-        def show(done: int, total: int) -> None:
-            nonlocal sizes
-            sizes = f"{done / 2**30:.2f} of {total / 2**30:.2f} GiB"
-            bar.update(1000 * done // max(total, 1) - bar.pos)
-
-        yield show

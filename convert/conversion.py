@@ -22,7 +22,7 @@ def convert_checkpoint(
     type: WeightType,
     name: str,
     verify: bool = True,
-    positions: int = 200,
+    positions: int | None = None,
     allow_pickle: bool = False,
     rope_linear: float | None = None,
     pre: str | None = None,
@@ -31,9 +31,9 @@ def convert_checkpoint(
     """Convert the folder `source` to the file `destination`, which appears only when everything held.
 
     type: of the matrices. name: the model's name inside the file. verify: prove tokens, stored values and the logits
-    of `positions` tokens against the source. allow_pickle: read weights that torch.save wrote. rope_linear: divide
-    rotary frequencies, for a checkpoint trained so without saying it. pre: see read_vocabulary. progress: called with
-    bytes of weights done and in all, as float32, those of the proof included.
+    of `positions` tokens against the source; None leaves their number to the proof. allow_pickle: read weights that
+    torch.save wrote. rope_linear: divide rotary frequencies, for a checkpoint trained so without saying it. pre: see
+    read_vocabulary. progress: called with bytes of weights done and in all, as float32, those of the proof included.
     Raises ModelFileError when the source cannot be converted or a proof fails, StorageError when writing fails.
     """
     checkpoint = Checkpoint(source, allow_pickle=allow_pickle, rope_linear=rope_linear)

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import ModelFileError
 from .checkpoint import Checkpoint
-from .gguf_reader import Tensor, read_header
+from .gguf_check import check_gguf
+from .gguf_reader import Header, Tensor, read_header
 from .layout import NORM
 
 BASE_KEY = "alphaumi.base.norm_sha256"
@@ -22,25 +23,37 @@ def base_mark(checkpoint: Checkpoint) -> str:
 
 
 def check_fits(model: Path, adapter: Path) -> None:
-    """Raise ModelFileError unless the adapter's updates are of this model's weights, and the model is its base."""
+    """Raise ModelFileError unless the adapter is sound, of this model's weights, and the model its base."""
+    check_gguf(adapter, "adapter")
     base, added = read_header(model), read_header(adapter)
     architectures = [str(header.metadata.get("general.architecture")) for header in (base, added)]
     if architectures[0] != architectures[1]:
         raise _misfit(model, adapter, f"one is for {architectures[1]}, the other is {architectures[0]}")
     weights = {tensor.name: tensor for tensor in base.tensors}
-    for tensor in added.tensors:
-        name, _, part = tensor.name.rpartition(".lora_")
-        # Fastest dimension first: a is (columns, rank), b is (rank, rows).
-        side = 0 if part == "a" else 1
-        if name not in weights or tensor.shape[side] != weights[name].shape[side]:
-            raise _misfit(model, adapter, f"its update of {name} has no such weight there")
+    updates = {tensor.name: tensor for tensor in added.tensors}
+    for name, columns in updates.items():
+        weight, side, _ = name.partition(".lora_a")
+        if side:
+            # Fastest dimension first: a is (columns, rank), b is (rank, rows).
+            _compare(
+                model, adapter, weights.get(weight), weight, (columns.shape[0], updates[f"{weight}.lora_b"].shape[1])
+            )
     mark = added.metadata.get(BASE_KEY)
-    if mark is not None and mark != _norm(model, weights):
+    if mark is not None and mark != file_mark(model, base):
         raise _misfit(model, adapter, "it was trained on another model of the same shape")
 
 
-def _norm(model: Path, weights: dict[str, Tensor]) -> str:
-    norm = weights.get("output_norm.weight")
+def _compare(model: Path, adapter: Path, weight: Tensor | None, name: str, update: tuple[int, ...]) -> None:
+    if weight is None:
+        raise _misfit(model, adapter, f"it changes {name}, which the model does not have")
+    if weight.shape != update:
+        wanted, given = ("×".join(map(str, shape)) for shape in (weight.shape, update))
+        raise _misfit(model, adapter, f"its {name} is {given}, the model's is {wanted}")
+
+
+def file_mark(model: Path, header: Header) -> str:
+    """The same for a model file; empty where it has no such norm."""
+    norm = next((tensor for tensor in header.tensors if tensor.name == "output_norm.weight"), None)
     if norm is None or norm.type:
         return ""
     return hashlib.sha256(np.fromfile(model, "<f4", count=norm.bytes // 4, offset=norm.offset).tobytes()).hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from .fields import read_json
-from .gguf_check import check_gguf
+from .gguf_check import ARCHITECTURES, check_gguf
 from .gguf_reader import Strings, read_header
 from .gguf_writer import replacing
 from .probe import probe
@@ -121,7 +121,17 @@ def _prove(part: Path, source: Path, type: WeightType, positions: int) -> Proof:
         max_difference=difference,
         types=dict(Counter(GGMLQuantizationType(tensor.type).name for tensor in header.tensors)),
         ends=tuple(vocabulary.tokens[end] for end in answer.ends),
-        notes=(tokenizer.note,) if tokenizer.note else (),
+        notes=tuple(filter(None, (tokenizer.note, _unproven(str(header.metadata["general.architecture"]))))),
+    )
+
+
+def _unproven(architecture: str) -> str:
+    """What the checks cannot tell of a family that is not known here."""
+    if architecture in ARCHITECTURES:
+        return "stored weights were not compared with the source one by one"
+    return (
+        f"{architecture}: that its sizes fit each other is llama.cpp's to check, and stored weights were not compared "
+        "with the source one by one"
     )
 
 

@@ -14,10 +14,12 @@ from ..errors import ModelFileError
 from .gguf_reader import Header, Strings, Tensor, read_header
 
 ARCHITECTURES = frozenset({"gemma", "gemma2", "gemma3", "llama", "phi3", "qwen2", "qwen3", "smollm3"})
+"""Those whose sizes are checked against each other; of others, only what all transformers have in common is."""
 TOKENIZERS = frozenset({"gpt2", "llama"})
 MAX_LAYERS, MAX_WIDTH, MAX_HEADS, MAX_CONTEXT, MAX_TEMPLATE = 512, 1 << 18, 1024, 1 << 27, 1 << 17
 ROPE_SCALINGS = frozenset({"none", "linear", "yarn", "longrope"})
 MAX_EXPERTS, MAX_NUMBER = 512, (1 << 31) - 1
+RECURRENT = ("ssm", "wkv", "shortconv", "kda")
 BYTE_TYPE, BYTE_TOKENS = 6, frozenset(b"<0x%02X>" % byte for byte in range(256))
 BLOCK_NAME = re.compile(r"blk\.(\d+)\.")
 
@@ -47,9 +49,8 @@ class _Check:
         self._metadata = header.metadata
         self._tensors = {tensor.name: tensor for tensor in header.tensors}
         self._architecture = self._text("general.architecture")
-        if self._architecture not in ARCHITECTURES:
-            known = ", ".join(sorted(ARCHITECTURES))
-            raise _UnfitError(f"its architecture {self._architecture!r} is not one of {known}")
+        if self._architecture not in ARCHITECTURES and self._architecture not in _names():
+            raise _UnfitError(f"its architecture {self._architecture!r} is not one that llama.cpp knows")
 
     def model(self) -> None:
         kind = self._metadata.get("general.type", "model")
@@ -78,9 +79,22 @@ class _Check:
         layers = self._own("block_count", MAX_LAYERS)
         width = self._own("embedding_length", MAX_WIDTH)
         self._own("context_length", MAX_CONTEXT)
-        self._own("feed_forward_length", 4 * MAX_WIDTH)
         heads = self._own("attention.head_count", MAX_HEADS)
         kv_heads = self._own("attention.head_count_kv", heads, heads)
+        if self._architecture in ARCHITECTURES:
+            self._attention(width, heads, kv_heads)
+        else:
+            self._other()
+        experts = self._whole(f"{self._architecture}.expert_count", 0, MAX_EXPERTS, 0)
+        self._whole(f"{self._architecture}.expert_used_count", 0, experts, 0)
+        for name in self._tensors:
+            block = BLOCK_NAME.match(name)
+            if block and int(block[1]) >= layers:
+                raise _UnfitError(f"tensor {name} is beyond its {layers} layers")
+        self._embedding(width)
+
+    def _attention(self, width: int, heads: int, kv_heads: int) -> None:
+        self._own("feed_forward_length", 4 * MAX_WIDTH)
         if heads % kv_heads:
             raise _UnfitError(f"{heads} attention heads are not a multiple of {kv_heads} key heads")
         size = self._own("attention.key_length", MAX_WIDTH, width // heads)
@@ -90,14 +104,18 @@ class _Check:
             raise _UnfitError("its attention values are not as wide as its keys")
         if self._own("rope.dimension_count", size, size) % 2:
             raise _UnfitError("its rotary dimensions are odd in number")
-        experts = self._whole(f"{self._architecture}.expert_count", 0, MAX_EXPERTS, 0)
-        self._whole(f"{self._architecture}.expert_used_count", 0, experts, 0)
         self._real(f"{self._architecture}.attention.layer_norm_rms_epsilon", 0.0, 1.0)
-        for name in self._tensors:
-            block = BLOCK_NAME.match(name)
-            if block and int(block[1]) >= layers:
-                raise _UnfitError(f"tensor {name} is beyond its {layers} layers")
-        self._embedding(width)
+
+    def _other(self) -> None:
+        """Sizes that all transformers have. A lane takes tokens back, which a recurrent layer cannot."""
+        for key, highest in (("feed_forward_length", 4 * MAX_WIDTH), ("rope.dimension_count", MAX_WIDTH)):
+            self._own(key, highest, 1)
+        for key in ("attention.key_length", "attention.value_length"):
+            self._own(key, MAX_WIDTH, 1)
+        for kind in ("rms_", ""):
+            self._real(f"{self._architecture}.attention.layer_norm_{kind}epsilon", 0.0, 1.0, 1e-5)
+        if any(key.startswith(f"{self._architecture}.{part}.") for key in self._metadata for part in RECURRENT):
+            raise _UnfitError("it has recurrent layers, which umi cannot use: take a model of attention layers only")
 
     def _range(self) -> None:
         """No number of the metadata is NaN, infinite or, in the architecture's section, beyond what fits an int32."""
@@ -217,6 +235,12 @@ class _Check:
         if name not in self._tensors:
             raise _UnfitError(f"it has no tensor {name}")
         return self._tensors[name]
+
+
+def _names() -> frozenset[str]:
+    from gguf.constants import MODEL_ARCH_NAMES
+
+    return frozenset(MODEL_ARCH_NAMES.values())
 
 
 def _brief(value: object) -> str:

@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,10 @@ def _run(request: Request, seconds: float) -> str:
 
 
 class Model:
-    """A model loaded through llama.cpp's low-level interface, on the CPU, computed by its plain kernels in float32."""
+    """A model loaded through llama.cpp's low-level interface, on the CPU, computed by its plain kernels in float32.
+
+    size: of its vocabulary. start: what every text begins with.
+    """
 
     def __init__(self, path: Path, adapter: Path | None) -> None:
         import llama_cpp
@@ -102,12 +105,14 @@ class Model:
             raise ModelFileError("the model was not loaded")
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         self.size: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        bos = [llama_cpp.llama_vocab_bos(self._vocab)] if llama_cpp.llama_vocab_get_add_bos(self._vocab) else []
+        self.start: list[int] = bos
         self._adapter = self._load_adapter(adapter) if adapter is not None else None
 
     def answer(self, texts: Sequence[Text]) -> Answer:
         api, vocab = self._api, self._vocab
         return Answer(
-            encoded=[self._encode(text) for text in texts],
+            encoded=[self.encode(text) for text in texts],
             tokens=self.size,
             bos=api.llama_vocab_bos(vocab),
             eos=api.llama_vocab_eos(vocab),
@@ -117,23 +122,48 @@ class Model:
         )
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        context = self._context(len(tokens))
-        batch = self._api.llama_batch_init(len(tokens), 0, 1)
-        batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
-            batch.token[index], batch.pos[index] = token, index
-            batch.n_seq_id[index], batch.seq_id[index][0], batch.logits[index] = 1, 0, 1
-        if status := self._api.llama_decode(context, batch):
-            raise ModelFileError(f"evaluating tokens failed with status {status}")
+        context = self._context(len(tokens), len(tokens))
+        self._decode(context, tokens)
         rows = np.ctypeslib.as_array(self._api.llama_get_logits(context), shape=(len(tokens), self.size))
         return np.array(rows, dtype=np.float32)
 
-    def _context(self, length: int) -> Any:
+    def reader(self, length: int, batch: int, watch: Any) -> Callable[[Sequence[int]], Iterator[int]]:
+        """What evaluates a sequence of up to `length` tokens, `batch` at a time, and tells how many each time.
+
+        watch: sees the nodes of the graph, as `cb_eval` of llama.cpp does.
+        """
+        context, api = self._context(length, batch, watch), self._api
+
+        def read(tokens: Sequence[int]) -> Iterator[int]:
+            api.llama_memory_clear(api.llama_get_memory(context), True)
+            for start in range(0, len(tokens), batch):
+                piece = tokens[start : start + batch]
+                self._decode(context, piece, start)
+                yield len(piece)
+
+        return read
+
+    def _decode(self, context: Any, tokens: Sequence[int], start: int = 0) -> None:
+        batch = self._api.llama_batch_init(len(tokens), 0, 1)
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index], batch.pos[index] = token, start + index
+            batch.n_seq_id[index], batch.seq_id[index][0], batch.logits[index] = 1, 0, 1
+        status = self._api.llama_decode(context, batch)
+        self._api.llama_batch_free(batch)
+        if status:
+            raise ModelFileError(f"evaluating tokens failed with status {status}")
+
+    def _context(self, length: int, batch: int, watch: Any = None) -> Any:
         parameters = self._api.llama_context_default_params()
-        parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = max(length, 32)
+        parameters.n_ctx, parameters.n_batch = max(length, 32), max(batch, 32)
+        parameters.n_ubatch = parameters.n_batch
         parameters.n_threads = parameters.n_threads_batch = self._threads
         parameters.type_k = parameters.type_v = GGML_TYPE_F32
         parameters.flash_attn_type = self._api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if watch is not None:
+            parameters.cb_eval = watch
+            parameters.offload_kqv = parameters.op_offload = False
         context = self._api.llama_init_from_model(self._model, parameters)
         if not context:
             raise ModelFileError("no context could be made")
@@ -150,7 +180,7 @@ class Model:
             raise ModelFileError("the adapter was not loaded")
         return adapter
 
-    def _encode(self, text: Text) -> list[int]:
+    def encode(self, text: Text) -> list[int]:
         data = text.text.encode("utf-8")
         room = 3 * len(data) + 8
         ids = (self._api.llama_token * room)()
@@ -160,7 +190,7 @@ class Model:
         return list(ids[:count])
 
 
-def _silence(api: Any) -> tuple[list[str], Any]:
+def silence(api: Any) -> tuple[list[str], Any]:
     """Collect llama.cpp's complaints; the second value must be kept alive as long as it may log."""
     complaints: list[str] = []
 
@@ -180,7 +210,7 @@ def main() -> int:
     child.limit_self(SPARE_MEMORY + 4 * sum(file.stat().st_size for file in files), PROCESSOR_SECONDS)
     import llama_cpp
 
-    complaints, _callback = _silence(llama_cpp)
+    complaints, _callback = silence(llama_cpp)
     try:
         model = Model(request.model, request.adapter)
         answer = model.answer(request.texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -12,8 +12,11 @@ from .files import Progress, size_text
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Progress]:
-    """A progress bar in bytes with the time left, on standard error; only its label where that is no terminal."""
+def bar(label: str, amount: Callable[[int], str] = size_text) -> Iterator[Progress]:
+    """A progress bar with the time left, on standard error; only its label where that is no terminal.
+
+    amount: says how much has been done, and how much it is in all; bytes if left out.
+    """
     sizes = ""
 
     def tell(_item: int | None) -> str:
@@ -23,7 +26,7 @@ def bar(label: str) -> Iterator[Progress]:
 
         def show(done: int, total: int) -> None:
             nonlocal sizes
-            sizes = f"{size_text(done)} of {size_text(total)}"
+            sizes = f"{amount(done)} of {amount(total)}"
             place = 1000 * done // max(total, 1)
             if place != shown.pos:
                 shown.update(place - shown.pos)

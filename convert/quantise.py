@@ -6,10 +6,9 @@ import hashlib
 import math
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import ModelFileError
+from . import child
 from .gguf_check import check_gguf
 from .gguf_reader import Header, read_header
 from .gguf_writer import Progress, replacing
+from .imatrix import Importance, about, check_matches
 from .probe import Text, probe
 from .probe_texts import TEXTS
 from .quantiser import Request
@@ -38,8 +39,8 @@ class QuantReport(BaseModel):
 
     kl, kl_p99: mean and 99th percentile of the divergence of next-token distributions, in nats. top1: share of
     positions whose likeliest token is the same. positions: compared. tensors: the type of each. fallbacks: tensors
-    whose rows do not fit the wanted type, with that and the type taken instead. imatrix: sha256 of the importance
-    matrix.
+    whose rows do not fit the wanted type, with that and the type taken instead. imatrix: the importance matrix that
+    was used.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +58,7 @@ class QuantReport(BaseModel):
     types: dict[str, int]
     tensors: dict[str, str]
     fallbacks: dict[str, tuple[str, str]]
-    imatrix: str | None = None
+    imatrix: Importance | None = None
 
 
 def quantise(
@@ -80,6 +81,8 @@ def quantise(
     check_gguf(source)
     header = read_header(source)
     _refuse_quantised(source, header)
+    if imatrix is not None:
+        check_matches(imatrix, source)
     with replacing(destination) as part:
         request = Request(
             source=source, destination=part, ftype=QUANT_TYPES[type], threads=os.cpu_count() or 1, imatrix=imatrix
@@ -102,7 +105,7 @@ def quantise(
         types=dict(Counter(made.values())),
         tensors=made,
         fallbacks={match[1]: (match[2], match[3]) for match in FALLBACK.finditer(log)},
-        imatrix=_sha256(imatrix) if imatrix else None,
+        imatrix=about(imatrix) if imatrix else None,
     )
 
 
@@ -123,43 +126,17 @@ def _types(header: Header) -> dict[str, str]:
 def _run(request: Request, header: Header, progress: Progress | None) -> str:
     """llama.cpp's log; an exception that `progress` raises ends the quantiser."""
     sizes = {tensor.name: tensor.bytes for tensor in header.tensors}
-    command = [sys.executable, "-P", "-m", f"{__package__}.quantiser"]
-    environment = os.environ | {"GGML_NO_BACKTRACE": "1"}
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        env=environment,
-    )
-    try:
-        lines = list(_lines(process, request, sizes, progress))
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
-    return "".join(lines)
-
-
-def _lines(
-    process: subprocess.Popen[str], request: Request, sizes: dict[str, int], progress: Progress | None
-) -> Iterator[str]:
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(request.model_dump_json())
-    process.stdin.close()
-    done, last = 0, "no reason given"
-    for line in process.stdout:
-        last = line.strip() or last
-        yield line
-        if progress is not None and (match := TENSOR_LINE.match(line)):
-            done += sizes.get(match[1], 0)
-            progress(done, sum(sizes.values()))
-    if process.wait():
-        raise ModelFileError(f"llama.cpp did not quantise {request.source}: {last}")
+    done, log = 0, []
+    with closing(child.follow(f"{__package__}.quantiser", request.model_dump_json())) as lines:
+        try:
+            for line in lines:
+                log.append(line)
+                if progress is not None and (match := TENSOR_LINE.match(line)):
+                    done += sizes.get(match[1], 0)
+                    progress(done, sum(sizes.values()))
+        except child.ChildError as error:
+            raise ModelFileError(f"llama.cpp did not quantise {request.source}: {error.said}") from None
+    return "".join(log)
 
 
 def _compare(source: Path, made: Path, text: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

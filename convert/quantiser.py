@@ -47,7 +47,7 @@ def main() -> int:
 
 def _add_importance(api: Any, parameters: Any, file: Path) -> tuple[object, ...]:
     """Give llama.cpp the importance of every column; what it points to must be kept alive."""
-    from .imatrix import read_imatrix
+    from .imatrix import about, read_imatrix
 
     importance = read_imatrix(file)
     entries = (api.llama_model_imatrix_data * (len(importance) + 1))()
@@ -56,11 +56,17 @@ def _add_importance(api: Any, parameters: Any, file: Path) -> tuple[object, ...]
         kept.append(np.ascontiguousarray(values, dtype=np.float32))
         entry.name, entry.size = name.encode(), values.size
         entry.data = kept[-1].ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-    notes = {"file": file.name, "entries_count": str(len(importance))}
+    known = about(file)
+    notes = {
+        "file": file.name,
+        "dataset": "; ".join(known.datasets),
+        "entries_count": str(len(importance)),
+        "chunks_count": str(known.chunks),
+    }
     overrides = (api.llama_model_kv_override * (len(notes) + 1))()
     for override, (key, value) in zip(overrides, notes.items(), strict=False):
         override.tag, override.key = TEXT, f"quantize.imatrix.{key}".encode()
-        override.value.val_str = value.encode()[:127]
+        override.value.val_str = value.encode()[:127].decode(errors="ignore").encode()
     parameters.imatrix = ctypes.cast(entries, ctypes.POINTER(api.llama_model_imatrix_data))
     parameters.kv_overrides = ctypes.cast(overrides, ctypes.POINTER(api.llama_model_kv_override))
     return entries, overrides, kept

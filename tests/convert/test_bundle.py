@@ -32,6 +32,17 @@ from alpha_umi.convert.trio import ROLES, find_trio
 from alpha_umi.errors import ModelFileError, UmiError
 
 SETTINGS = 'trio = "mine"\napprove = "ask"\n'
+OWN_TOOL = """from alpha_umi.tools.decorator import tool
+
+
+@tool
+def double(number: float) -> float:
+    \"\"\"Twice a number.
+
+    number: what is doubled
+    \"\"\"
+    return 2 * number
+"""
 TOOL = '"""Tools of mine."""\n'
 
 
@@ -112,6 +123,37 @@ def test_from_one_machine_to_another(here: Umi, kit: Path, there: Umi) -> None:
     assert "FAULT" not in there("models", "verify")
     again = there("bundle", "install", kit, "--sha256", digest(kit))
     assert "wrote" in again, "the same bundle may be installed twice"
+
+
+def test_accepted_tools_and_servers_wait_for_consent(here: Umi, there: Umi, tmp_path: Path) -> None:
+    server = Path(__file__).parent.parent / "tools" / "servers" / "good.py"
+    tool = tmp_path / "doubling.py"
+    tool.write_text(OWN_TOOL)
+    here("tools", "add", tool, "--yes")
+    here("mcp", "add", "good", "--yes", "--read", server.parent, "--", sys.executable, server)
+    tool.write_text("changed after it was accepted")
+    kit = tmp_path / "accepted.umi"
+    assert "server  good" in here("bundle", "create", kit, "--trio", "mine", "--accepted")
+    installed = there("bundle", "install", kit, "--sha256", digest(kit))
+    assert "umi mcp add good" in installed and "umi tools add" in installed
+    brought = there.home / "data" / "tools" / "doubling.py"
+    assert brought.read_text() == OWN_TOOL
+    offered = there("tools", "list")
+    assert "double(" not in offered and "good__" not in offered and "good_" not in offered
+    assert "came in a bundle, not offered" in there("mcp", "list")
+    there("tools", "add", brought, "--yes")
+    shown = there("mcp", "add", "good", "--yes")
+    assert f"{sys.executable} {server}" in shown.replace("'", "") and "Its tools are as they were accepted." in shown
+    assert "came in a bundle" not in there("mcp", "list") and "double(" in there("tools", "list")
+    for umi, command in ((here, "mcp"), (here, "tools")):
+        umi(command, "remove", "good" if command == "mcp" else "double")
+
+
+def test_a_proposed_server_that_is_damaged(there: Umi) -> None:
+    folder = there.home / "config" / "mcp-proposed"
+    folder.mkdir(parents=True)
+    (folder / "bad.json").write_text('{"name": "other", "command": ["true"], "binary": "/bin/true"}')
+    assert "delete it, or install its bundle again" in there.refused("mcp", "list", status=2)
 
 
 def test_a_trio_in_a_folder(here: Umi, there: Umi, tmp_path: Path) -> None:

@@ -130,9 +130,36 @@ def test_refuses(tmp_path: Path, key: str, value: tuple[str, Any] | None, says: 
         check_gguf(path)
 
 
+def other_keys(**more: tuple[str, Any]) -> dict[str, Any]:
+    """The same for a family that is not known here: olmo2."""
+    keys = {key.replace("llama.", "olmo2."): value for key, value in sentencepiece_keys().items()}
+    return keys | {f"olmo2.{key.replace('__', '.')}": value for key, value in more.items()}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"ssm__state_size": ("uint32", 16)}, "it has recurrent layers"),
+        ({"attention__head_count": ("uint32", 0)}, "head_count is 0"),
+        ({"attention__head_count_kv": ("array", [2, 0])}, "head_count_kv is 0"),
+        ({"block_count": ("uint32", 10**9)}, "block_count is 1000000000"),
+        ({"attention__layer_norm_epsilon": ("float32", float("nan"))}, "layer_norm_epsilon is nan"),
+        ({"rope__scaling__type": ("string", "odd")}, "rotary scaling 'odd'"),
+    ],
+)
+def test_other_architectures_are_checked_for_what_transformers_share(
+    tmp_path: Path, more: dict[str, Any], says: str
+) -> None:
+    check_gguf(write(tmp_path / "sound.gguf", other_keys(), arch="olmo2"))
+    with pytest.raises(ModelFileError, match=says):
+        check_gguf(write(tmp_path / "model.gguf", other_keys(**more), arch="olmo2"))
+    with pytest.raises(ModelFileError, match=r"token_embd\.weight has shape"):
+        check_gguf(write(tmp_path / "narrow.gguf", other_keys(), embedding=(300, 8), arch="olmo2"))
+
+
 def test_refuses_foreign_architectures_and_shapes(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="architecture 'mamba' is not one of"):
-        check_gguf(write(tmp_path / "a.gguf", {}, arch="mamba"))
+    with pytest.raises(ModelFileError, match="architecture 'wavenet' is not one that llama"):
+        check_gguf(write(tmp_path / "a.gguf", {}, arch="wavenet"))
     with pytest.raises(ModelFileError, match=r"token_embd.weight has shape \[8, 300\]"):
         check_gguf(write(tmp_path / "b.gguf", sentencepiece_keys(), embedding=(300, 8)))
     keys = sentencepiece_keys()

@@ -179,7 +179,7 @@ def test_base_and_adapter_are_matched_before_loading(make_checkpoint: MakeCheckp
     check_fits(base("own", "q8_0"), made)
     with pytest.raises(ModelFileError, match="one is for qwen2, the other is llama"):
         check_fits(base("llama", architecture="llama"), made)
-    with pytest.raises(ModelFileError, match=r"its update of blk\.0\.ffn_gate.weight has no such weight|ffn_"):
+    with pytest.raises(ModelFileError, match=r"its blk\.0\.ffn_.*\.weight is \d+×\d+, the model's is"):
         check_fits(base("narrow", intermediate_size=48), made)
     with pytest.raises(ModelFileError, match="another model of the same shape"):
         check_fits(base("other", seed=7), made)

@@ -236,5 +236,5 @@ def test_roles_on_one_file_are_one_model_with_lanes_cut_to_what_was_trained(tiny
 )
 def test_an_adapter_of_another_base_is_refused_before_loading(tiny_gguf, tmp_path, shape, sentence):
     adapter = write_adapter(tmp_path / "lora.gguf", shape=shape)
-    with pytest.raises(ModelFileError, match=rf"lora\.gguf is no LoRA adapter for .*: {sentence}"):
+    with pytest.raises(ModelFileError, match=rf"lora\.gguf does not belong to .*: {sentence}"):
         read_needs({"planner": Binding(tiny_gguf, adapter, 512)})

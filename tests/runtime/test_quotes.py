@@ -116,7 +116,10 @@ def test_arguments_are_quoted_by_the_numbers_of_call_and_argument():
 
 
 def test_the_summarizers_quotation_of_an_argument_reaches_the_user_to_the_letter():
-    roles = Roles(ScriptedEngine({"summarizer": ['I wrote "<|call|>12" to <|call|>11.']}), load_dialect("nano"))
+    roles = Roles(
+        ScriptedEngine({"summarizer": ['I wrote "<|call|>12" to <|call|>11.']}),
+        dict.fromkeys(ROLES, load_dialect("nano")),
+    )
     _, finished = drained(roles.summarize(ASKED, 50))
     assert finished.text == 'I wrote "milk" to list.txt.'
 

@@ -61,10 +61,10 @@ def add(
     """Offer the tools of the MCP server that COMMAND starts, under NAME.
 
     Put COMMAND behind `--`. It is shown before it is started, and its tools before they are offered. Without COMMAND,
-    a server that has changed is shown and asked about again.
+    a server that has changed, or came in a bundle, is shown and asked about.
     """
     servers = McpServers(context.obj.paths.config)
-    before = next((entry for entry in servers.entries() if entry.name == name), None)
+    before = next((entry for entry in (*servers.entries(), *servers.proposed()) if entry.name == name), None)
     wanted: dict[str, Any] = {"read": read, "write": write, "env": env}
     if loopback or host:
         wanted["network"] = {"loopback": loopback, "hosts": host}
@@ -90,8 +90,11 @@ def add(
 @click.pass_context
 def list_(context: click.Context) -> None:
     """Every server with its command and the number of its tools."""
-    for entry in McpServers(context.obj.paths.config).entries():
-        state = entry.fault() or f"{len(entry.definitions)} tools"
+    servers = McpServers(context.obj.paths.config)
+    states = [(entry, entry.fault() or f"{len(entry.definitions)} tools") for entry in servers.entries()]
+    for entry in servers.proposed():
+        states.append((entry, f"came in a bundle, not offered; `umi mcp add {entry.name}` shows it and asks"))
+    for entry, state in states:
         shown(f"{entry.name}: {shlex.join(entry.command)}\n    {state}")
 
 

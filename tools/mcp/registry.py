@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import UsageError
+from ...errors import ConfigError, UsageError
 from ..policy import Network
 from ..records import read_record, write_record
 from ..spec import Capabilities, ToolSpec
@@ -18,6 +18,8 @@ from ..values import compact_json
 from .definitions import Definition, offered, pin
 
 FILE_NAME = "mcp-servers.json"
+PROPOSED = "mcp-proposed"
+"""The folder of servers that came in a bundle, each in a file of its name, until they are accepted."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,19}$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -100,6 +102,7 @@ class McpServers:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
+        self._proposed = folder / PROPOSED
 
     def entries(self) -> tuple[ServerEntry, ...]:
         """The accepted servers in the order of their acceptance."""
@@ -114,9 +117,14 @@ class McpServers:
         known = ", ".join(entry.name for entry in entries) or "none"
         raise UsageError(f"there is no MCP server {name}; the servers are: {known}")
 
+    def proposed(self) -> tuple[ServerEntry, ...]:
+        """Servers as another machine accepted them; here they are neither started nor offered."""
+        return tuple(_read_proposed(file) for file in sorted(self._proposed.glob("*.json")))
+
     def accept(self, entry: ServerEntry) -> None:
         """Remember a server, in the place of the one that had its name."""
         self._write([*(known for known in self.entries() if known.name != entry.name), entry])
+        (self._proposed / f"{entry.name}.json").unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Forget a server; UsageError if there is none of that name."""
@@ -125,6 +133,16 @@ class McpServers:
 
     def _write(self, entries: list[ServerEntry]) -> None:
         write_record(self._path, _Accepted(servers=tuple(entries)))
+
+
+def _read_proposed(file: Path) -> ServerEntry:
+    try:
+        entry = ServerEntry.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(f"{file} describes no server ({error}); delete it, or install its bundle again") from None
+    if entry.name != file.stem:
+        raise ConfigError(f"{file} describes the server {entry.name}; delete it, or install its bundle again")
+    return entry
 
 
 def program(word: str) -> Path:
