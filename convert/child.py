@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 
 
@@ -44,7 +44,7 @@ def ask(module: str, request: str, seconds: float) -> str:
     raise ChildError(_how(done.returncode), said[:500])
 
 
-def follow(module: str, request: str) -> Iterator[str]:
+def follow(module: str, request: str) -> Generator[str]:
     """Run it as `ask` does, without a limit of time; the lines that it writes anywhere, as they come.
 
     Closing the iterator ends the child. Raises ChildError after the last line where it failed.

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ..convert.trio import FILE_NAME, SHIPPED, Trio, find_trio
-from ..runtime.dialects import Dialect, load_dialect
-from ..runtime.models import dialect_name, open_engine, sampling
+from ..runtime.dialects import Dialect
+from ..runtime.history import Role
+from ..runtime.models import dialects, open_engine, sampling
 from ..runtime.roles import Roles
 from ..runtime.settings import Settings
 from .watched import Watched
@@ -40,8 +41,8 @@ class Subject:
         return cls(find_trio(place), place, settings, read, unconstrained)
 
     @property
-    def dialect(self) -> Dialect:
-        return load_dialect(dialect_name(self.trio, self.settings.engine))
+    def dialects(self) -> dict[Role, Dialect]:
+        return dialects(self.trio, self.settings.engine)
 
 
 def _place(name: str, folders: Sequence[Path]) -> Path:
@@ -70,11 +71,11 @@ class Bench:
             settings = settings.model_copy(update={"threads": max(1, (os.cpu_count() or 1) // self._lanes)})
         engine = open_engine(self.subject.trio, settings)
         self._open = True
-        return Watched(engine, self.subject.dialect, unconstrained=self.subject.unconstrained)
+        return Watched(engine, self.subject.dialects, unconstrained=self.subject.unconstrained)
 
     @cached_property
     def roles(self) -> Roles:
-        return Roles(self.engine, self.subject.dialect, sampling(self.subject.trio))
+        return Roles(self.engine, self.subject.dialects, sampling(self.subject.trio))
 
     def cancel(self) -> None:
         """End the running generation, from any thread."""

@@ -66,7 +66,7 @@ class Calls:
             steps.append(step)
             if step.tool is None or step.decision is None:
                 break
-            plan = bench.subject.dialect.read_plan(bench.engine.last("planner"), [step.decision])
+            plan = bench.subject.dialects["planner"].read_plan(bench.engine.last("planner"), [step.decision])
             history += [Plan(plan.rationale, step.decision), Call(step.tool, step.arguments or "{}")]
             history.append(Result("ok", OBSERVED))
         return replace(self._scored(steps, why), trace=bench.engine.steps)

@@ -122,7 +122,7 @@ def manifest_of(subject: Subject, wanted: Sequence[str], loading: Loading, plann
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "trio": {
             "name": subject.trio.name,
-            "dialect": subject.dialect.name,
+            "dialect": ", ".join(sorted({dialect.name for dialect in subject.dialects.values()})),
             "files": {
                 role: {
                     "model": file_digest(bound.model),

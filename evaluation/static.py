@@ -104,7 +104,7 @@ def write_step(bench: Bench, tools: Sequence[ToolSpec], history: Sequence[Entry]
 
     Results are shown up to the dialect's limit and without a mark of the cut, as the reference implementation does.
     """
-    said = [_cut(entry, bench.subject.dialect) for entry in history]
+    said = [_cut(entry, bench.subject.dialects["planner"]) for entry in history]
     budget = bench.subject.settings.limits.tokens
     try:
         plan = ended(bench.roles.plan(tools, list(said), DECISIONS if tools else _NO_CALL, budget))
@@ -131,7 +131,7 @@ def _call(bench: Bench, tools: Sequence[ToolSpec], said: list[Entry], budget: in
     except (OutOfTokens, ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, OutOfTokens) else "the caller wrote no call with a JSON object"
         try:
-            call = bench.subject.dialect.read_call(bench.engine.last("caller"))
+            call = bench.subject.dialects["caller"].read_call(bench.engine.last("caller"))
         except ValueError:
             return Step("caller"), why
         return Step("caller", call.tool, call.arguments), why

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +18,9 @@ FREE_TOKENS = 512
 class Watched:
     """An Engine around another one. steps: each generation since the last `forget`, as JSON."""
 
-    def __init__(self, engine: Engine, dialect: Dialect, *, unconstrained: bool = False) -> None:
+    def __init__(self, engine: Engine, dialects: Mapping[Role, Dialect], *, unconstrained: bool = False) -> None:
         self.steps: list[dict[str, Any]] = []
-        self._engine, self._dialect, self._unconstrained = engine, dialect, unconstrained
+        self._engine, self._dialects, self._unconstrained = engine, dialects, unconstrained
 
     def forget(self) -> None:
         self.steps = []
@@ -31,7 +31,7 @@ class Watched:
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
         if self._unconstrained:
-            request = unconstrained(request, self._dialect)
+            request = unconstrained(request, self._dialects[request.role])
         for part in self._engine.generate(request):
             if isinstance(part, Finished):
                 self.steps.append(_step(request, part))

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..runtime.history import Plan, User
 from ..tools.builtin import builtin_tools
 from .readers import ReaderReport, data_folder, read
 from .readers.records import rows
+from .readers.report import Notes
 from .scenarios.core import Example
 from .scenarios.wording import held_out
 from .splits import Split, split_of
@@ -59,9 +61,12 @@ def _examples(folder: Path, name: str, split: Split) -> Sequence[Example]:
 
 @cache
 def _unserved(folder: Path, split: Split) -> Sequence[str]:
-    snips = (row["text"] for row in rows(folder / "snips", "train.jsonl.gz") if row["intent"] not in _OWN_KIND)
-    metatool = (row["query"] for row in rows(folder / "metatool", "all_clean_data.jsonl.gz"))
-    taskbench = (row["user_request"] for row in rows(folder / "taskbench", "dailylifeapis_user_requests.jsonl.gz"))
+    def requests(name: str, part: str) -> Iterator[dict[str, Any]]:
+        return (row for _, row in rows(folder / name, part, Notes()))
+
+    snips = (row["text"] for row in requests("snips", "train.jsonl.gz") if row["intent"] not in _OWN_KIND)
+    metatool = (row["query"] for row in requests("metatool", "all_clean_data.jsonl.gz"))
+    taskbench = (row["user_request"] for row in requests("taskbench", "dailylifeapis_user_requests.jsonl.gz"))
     found = {" ".join(text.split()) for source in (snips, metatool, taskbench) for text in source}
     return sorted(
         text

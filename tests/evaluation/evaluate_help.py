@@ -43,7 +43,7 @@ def in_rome(days=("", 1)):
 
 
 SIMPLE = [record(number, f"weather in Rome, {number}", in_rome()) for number in range(6)]
-IRRELEVANT = [record(number, f"play song {number}") for number in range(10, 14)]
+IRRELEVANT = [record(number, f"play song {number} from Rome") for number in range(10, 14)]
 
 
 def write_records(folder, **parts):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...convert.commands_pull import pulled_folder
+from ...convert.pulling import pulled_folder
 from ...errors import UsageError
 from .config import load_config
 
@@ -38,7 +38,7 @@ def glpft(
         from .run import Run
     except ImportError as error:
         raise UsageError(f"training needs more packages ({error}): pip install 'alpha-umi[train]'") from error
-    run = Run(wanted, pulled_folder(home), lambda line: click.echo(line, err=True))
+    run = Run(wanted, pulled_folder(home.paths.models), lambda line: click.echo(line, err=True))
     run.all(resume)
     if run.state.is_main_process and not no_trio:
         trio = export(run, wanted.output / "trio")
