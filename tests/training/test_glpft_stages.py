@@ -84,6 +84,9 @@ def losses(run: Run) -> list[tuple[int, float]]:
 def test_samples_that_share_a_row_have_the_loss_that_they_have_alone(base: Path, attention: str) -> None:
     rows = read_corpus(config(base, base), Encoder(base, load_dialect("nano")), lambda _: None).of(None)[:7]
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float64, attn_implementation=attention)
+    with torch.no_grad():
+        for weight in model.model.layers.parameters():
+            weight.mul_(6 if weight.ndim == 2 else 1)
 
     def loss(batch: Any) -> float:
         with torch.no_grad():
@@ -91,10 +94,10 @@ def test_samples_that_share_a_row_have_the_loss_that_they_have_alone(base: Path,
 
     alone = sum(loss(collate([[row]])) for row in rows)
     together = loss(collate([rows[:4], rows[4:]]))
-    assert together == pytest.approx(alone, rel=1e-6)
+    assert together == pytest.approx(alone, abs=1e-3)
     shifted = collate([rows])
     shifted["position_ids"] = torch.arange(shifted["input_ids"].shape[1])[None]
-    assert loss(shifted) != pytest.approx(alone, rel=1e-3)
+    assert abs(loss(shifted) - alone) > 0.02
 
 
 def test_a_killed_run_goes_on_to_the_same_losses(base: Path, tmp_path: Path, undisturbed: Run) -> None:

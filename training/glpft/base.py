@@ -17,6 +17,7 @@ from .config import Config
 from .corpus import texts
 from .parts import NewBase
 
+MADE = "base"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "merges.txt", "vocab.json")
 
 
@@ -26,7 +27,7 @@ def base_folder(config: Config, pulled: Path) -> Path:
     A base with random weights is made in the run's folder, the same for the same seed. Raises UsageError for a folder
     that is not there, and what pulling raises.
     """
-    base, made = config.base, config.output / "base"
+    base, made = config.base, config.output / MADE
     if base.model is None:
         if not (made / "config.json").exists():
             part = made.with_name("base.part")

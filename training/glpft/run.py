@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...convert.gguf_writer import replacing
 from ...errors import StorageError, UsageError
 from ...runtime.dialects import load_dialect
 from ...runtime.history import Role
-from .base import base_folder, identity
+from .base import MADE, base_folder, identity
 from .config import Config, StageName
 from .corpus import Corpus, Say, read_corpus
 from .curves import draw
@@ -58,8 +59,10 @@ class Run:
                 role: Role | None = None if name == "stage1" else name
                 stage.train(self.corpus.of(role), resume, self.say, lambda: draw(self.folder, list(self.config.stages)))
         except OSError as error:
+            if error.errno is None:
+                raise
             raise StorageError(
-                f"{self.folder} cannot be written ({error.strerror or error}): make room, then go on with --resume"
+                f"{error.filename or self.folder} cannot be used ({error.strerror}): mend that and go on with --resume"
             ) from error
 
     def stage(self, name: StageName) -> StageRun:
@@ -83,7 +86,9 @@ class Run:
         if earlier is not None:
             self._same_config(earlier["config"])
         with self.state.main_process_first():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if earlier is None and self.state.is_main_process:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(self.folder / MADE, ignore_errors=True)
             self.base = base_folder(self.config, self._pulled)
         base = identity(self.base)
         if earlier is not None and earlier["base"] != base:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from ...convert.gguf_writer import replacing
+from ...errors import ModelFileError, StorageError
 from .base import copy_tokenizer
 from .config import Config
 from .corpus import Say
@@ -21,7 +23,7 @@ from .curves import write_losses
 from .packing import PackedRows
 from .parts import Lora, Stage
 from .tokens import Row
-from .trainer import CHECKPOINTS, StageTrainer, Watch, arguments, fit, tokens_per_step
+from .trainer import CHECKPOINTS, StageTrainer, Watch, arguments, first_line, fit, last_checkpoint, tokens_per_step
 
 MODEL, ADAPTER, _DONE = "model", "adapter", "stage.json"
 
@@ -93,11 +95,19 @@ class StageRun:
                 part.write_text(json.dumps(asdict(made)), encoding="utf-8")
             shutil.rmtree(self.folder / CHECKPOINTS)
         trainer.accelerator.wait_for_everyone()
+        trainer.accelerator.free_memory()
 
     def _save(self, trainer: StageTrainer) -> None:
         place = self.adapter if self.stage.lora else self.model
         shutil.rmtree(place, ignore_errors=True)
-        trainer.save_model(str(place))
+        try:
+            trainer.save_model(str(place))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            kept = last_checkpoint(self.folder / CHECKPOINTS)
+            raise StorageError(
+                f"{place} cannot be written ({first_line(error)}): make room, then go on with --resume; the last good "
+                f"checkpoint is {kept}"
+            ) from error
         if not trainer.is_world_process_zero():
             return
         (place / "training_args.bin").unlink(missing_ok=True)
@@ -112,7 +122,10 @@ def load(folder: Path, config: Config, lora: Lora | None = None) -> Any:
     from transformers import AutoModelForCausalLM
 
     dtype = getattr(torch, config.machine.weights)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelFileError(f"the model in {folder} cannot be loaded ({first_line(error)})") from error
     if config.machine.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     if lora is None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from ...errors import ModelFileError, StorageError
+from ...errors import ModelFileError, StorageError, UsageError
 from .config import Config
 from .corpus import Say
 from .packing import PackedRows, collate
@@ -101,6 +101,7 @@ def arguments(config: Config, stage: Stage, rows: PackedRows, folder: Path, devi
         weight_decay=stage.weight_decay,
         adam_beta2=stage.beta2,
         max_grad_norm=stage.clip,
+        ddp_find_unused_parameters=False,
         bf16=machine.bf16,
         deepspeed=str(machine.deepspeed) if machine.deepspeed else None,
         use_cpu=machine.device == "cpu",
@@ -149,17 +150,22 @@ def fit(model: Any, settings: TrainingArguments, rows: PackedRows, watch: Watch,
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     except DivergedError as error:
         raise DivergedError(f"{error}; training stopped, {_kept(place)}: lower the rate or look at the data") from error
+    except torch.OutOfMemoryError as error:
+        raise UsageError(
+            f"the device has too little memory: lower batch or context, or set machine.checkpointing; {_kept(place)}"
+        ) from error
     except StorageError as error:
         raise StorageError(f"{error}; {_kept(place)}") from error
     except Exception as error:
         if drop_partial(place):
-            told = f"a checkpoint cannot be written in {place} ({_reason(error)})"
+            told = f"a checkpoint cannot be written in {place} ({first_line(error)})"
             raise StorageError(f"{told}: make room, then go on with --resume; {_kept(place)}") from error
         raise
     return trainer
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, short enough for a sentence."""
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
 
 
