@@ -95,12 +95,12 @@ class Tuning:
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            curves = [[float(seconds) for seconds in found[name]] for name in ("body", "full")]
+            body, full = ([float(seconds) for seconds in found[name]] for name in ("body", "full"))
             rounds = int(found["rounds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        sound = all(len(curve) == len(SIZES) and all(isfinite(s) and s > 0 for s in curve) for curve in curves)
-        return Costs(*curves, rounds) if sound else None
+        sound = all(len(curve) == len(SIZES) and all(isfinite(s) and s > 0 for s in curve) for curve in (body, full))
+        return Costs(body, full, rounds) if sound else None
 
     def _file(self, lane: Lane) -> Path | None:
         """One file for each model, processor, library and number of threads."""
