@@ -161,20 +161,23 @@ def _engine(trio: Trio | None, settings: Settings, paths: Paths, models: bool) -
     from .engine.llama import LlamaEngine
     from .models import open_llama, open_remote
 
-    try:
-        facts = []
-        if settings.engine.of("server"):
-            with open_remote(settings.engine) as remote:
-                facts += remote.describe()
-        if settings.engine.of("llama"):
-            with open_llama(trio, settings.engine, paths.engine_cache) if trio else LlamaEngine({}) as engine:
-                facts += engine.describe()
-                facts += engine.memory() if models and trio else []
-    except UmiError as error:
-        yield Finding("engine", False, str(error))
-        return
-    for fact in facts:
-        yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
+    def served() -> list[dict[str, Any]]:
+        with open_remote(settings.engine) as remote:
+            return remote.describe()
+
+    def here() -> list[dict[str, Any]]:
+        with open_llama(trio, settings.engine, paths.engine_cache) if trio else LlamaEngine({}) as engine:
+            return engine.describe() + (engine.memory() if models and trio else [])
+
+    asked = [served] * bool(settings.engine.of("server")) + [here] * bool(settings.engine.of("llama"))
+    for ask in asked:
+        try:
+            facts = ask()
+        except UmiError as error:
+            yield Finding("engine", False, str(error))
+            continue
+        for fact in facts:
+            yield Finding(fact["kind"], not fact.get("problem"), _fact(fact))
 
 
 def _fact(fact: dict[str, Any]) -> str:

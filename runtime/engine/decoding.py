@@ -85,18 +85,19 @@ class Generation:
         if len(self._waiting) > self._lane.room:
             return "length"
         draft = self._draft()
-        self._lane.evaluate([*self._waiting, *draft.tokens], draft.wanted(len(self._waiting)))
+        wanted = draft.wanted(len(self._waiting))
+        self._lane.evaluate([*self._waiting, *draft.tokens], wanted)
         self.outcome.prompt_seconds = self.outcome.prompt_seconds or time.perf_counter() - self._started
         self._waiting = []
         right = guessed = 0
         reason = None
         while reason is None and not self._waiting:
-            reason = self._next(guessed - draft.guesses - 1, right)
+            reason = self._next(guessed - len(wanted), right)
             right += (same := self._confirm(draft.tokens[right:]))
             guessed += same > 0
         self._lane.trim(len(draft.tokens) - right)
         self.outcome.drafted += draft.guesses
-        self.outcome.accepted += guessed
+        self.outcome.accepted += draft.first(right).guesses
         return reason
 
     def _draft(self) -> Draft:

@@ -15,8 +15,11 @@ LONGEST_RUN = 8
 DICTATED = 0
 """The kind of a guess that rests on bytes which the grammar dictates; other kinds are lengths of runs."""
 
+FILLER = LONGEST_RUN + 1
+"""The kind of a guess that rests on nothing: on some processors a batch of two costs less than a single token."""
+
 _MEMORY = 0.97
-_FIRST_CHANCES = (0.9, 0.2, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
+_FIRST_CHANCES = (0.9, 0.2, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.01)
 _FIRST_TRIES = 4.0
 
 
@@ -34,6 +37,10 @@ class Lookup:
             self._tokens = np.concatenate([self._tokens, np.empty(end, np.int32)])
         self._tokens[self._size : end] = tokens
         self._size = end
+
+    @property
+    def last(self) -> int:
+        return int(self._tokens[self._size - 1])
 
     def shorten(self, count: int) -> None:
         """Drop the last `count` tokens."""
@@ -77,8 +84,8 @@ class Draft:
 
     @property
     def guesses(self) -> int:
-        """How many of the tokens are guessed."""
-        return sum(kind is not None for kind in self.kinds)
+        """How many of the tokens are guessed on some ground."""
+        return sum(kind not in (None, FILLER) for kind in self.kinds)
 
     def wanted(self, before: int) -> list[int]:
         """Places, in a batch of `before` tokens and these, of the tokens whose scores tell whether guesses are right.
@@ -111,9 +118,17 @@ def foresee(lookup: Lookup, constraint: Constraint | None, chances: Chances, mos
 
     What would complete the grammar is left out, since it need not be evaluated.
     """
+    draft = _copied(lookup, most) if constraint is None else _followed(lookup, constraint, chances, most)
+    return draft if draft.tokens else Draft([lookup.last], [FILLER])
+
+
+def _copied(lookup: Lookup, most: int) -> Draft:
     found, run = lookup.guess(most)
-    if constraint is None:
-        return Draft(found, [min(run + step, LONGEST_RUN) for step in range(len(found))])
+    return Draft(found, [min(run + step, LONGEST_RUN) for step in range(len(found))])
+
+
+def _followed(lookup: Lookup, constraint: Constraint, chances: Chances, most: int) -> Draft:
+    found, run = lookup.guess(most)
     ahead, draft = constraint.fork(), Draft()
     while len(draft.tokens) < most:
         if not found:

@@ -10,7 +10,7 @@ from tiny_model import write_model
 from alpha_umi.convert.trio import find_trio
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.engine.costs import LARGEST, SIZES, Costs, measuring
-from alpha_umi.runtime.engine.drafts import LONGEST_RUN, Chances, Lookup, foresee
+from alpha_umi.runtime.engine.drafts import FILLER, LONGEST_RUN, Chances, Lookup, foresee
 from alpha_umi.runtime.engine.sampling import Sampler
 from alpha_umi.runtime.grammars import caller_grammar, planner_grammar
 from alpha_umi.runtime.history import Call, Plan, Result, User
@@ -159,7 +159,8 @@ def foreseen(lane, grammar, text="", most=15):
 
 def test_a_draft_goes_on_through_what_the_grammar_dictates(lane):
     found, draft = foreseen(lane, 'start: ("a" | "b") "::" ("c" | "d") "!" /[0-9]/', "b::d!7 a")
-    assert found == []
+    assert found == [(" a", FILLER)], "the last token, since nothing is allowed that followed it"
+    assert (draft.guesses, draft.wanted(1)) == (0, [0, 1])
     found, draft = foreseen(lane, 'start: ("a" | "b") "::" ("c" | "d") "!" /[0-9]/ "."', "5a::d!7 5")
     assert found == [("a", 1), (":", None), (":", None), ("d", 4), ("!", None)]
     assert (draft.guesses, draft.wanted(2)) == (2, [1, 4, 6])
@@ -167,13 +168,13 @@ def test_a_draft_goes_on_through_what_the_grammar_dictates(lane):
 
 
 def test_what_ends_a_grammar_is_not_drafted(lane):
-    assert foreseen(lane, 'start: "a" | "b"', "5a5")[0] == []
+    assert foreseen(lane, 'start: "a" | "b"', "5a5")[0] == [("5", FILLER)]
     assert foreseen(lane, None, "5a5", most=2)[0] == [("a", 1), ("5", 2)]
 
 
 def test_chances_follow_what_came():
     chances = Chances()
-    first = chances.of([1, 2, 3, LONGEST_RUN])
+    first = chances.of([FILLER, 1, 2, 3, LONGEST_RUN])
     assert first == sorted(first) and all(0 < chance < 1 for chance in first)
     for _ in range(200):
         chances.learn(2, True)
@@ -192,6 +193,7 @@ def test_costs_decide_on_batches():
     assert slow_pairs.draft(1, [0.9] * 3) == 3
     assert slow_pairs.draft(1, [0.9]) == 0
     assert slow_pairs.draft(1, [0.05] * 7) == 0
+    assert Costs([2, 1, 2, 3, 4, 5, 6, 7], [2, 1, 2, 3, 4, 5, 6, 7]).draft(1, [0.01]) == 1, "two cost less than one"
     assert slow_pairs.draft(1, [0.9, 1.0, 1.0]) == 3, "two more cost nothing here"
     assert slow_pairs.draft(1, [0.9, 0.9, 0.9, 1.0, 0.01]) == 4, "a draft does not end before a certain token"
     assert Costs().split(9) == (9,) and Costs().draft(1, [0.99] * 9) == 0

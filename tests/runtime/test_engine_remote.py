@@ -442,20 +442,3 @@ def test_a_server_that_fails_ends_the_turn_and_nothing_stored_is_lost(tmp_path):
         stored = [event.type for event in session.events()]
     assert events[-1].status == "failed" and "although it was told" in events[-1].reason
     assert stored == ["turn_started", "usage", "planned", "turn_finished"]
-
-
-def test_a_planner_on_a_server_and_the_other_roles_here(tmp_path):
-    plans = ("Work it out with calculate.", "caller"), ("The sum is known.", "conclusion")
-    answers = [says(json.dumps({"rationale": said, "decision": next_one})) for said, next_one in plans]
-    home = tmp_path / "home"
-    with serving(*answers) as server:
-        mixed = {"roles": {"planner": "server"}, "server": {"url": server.url}, "threads": 1}
-        everything = Settings(engine=EngineSettings.model_validate(mixed))
-        paths = Paths(home / "config", home / "data", home / "state")
-        with Agent("nano", workspace=tmp_path / "work", settings=everything, paths=paths) as umi:
-            events = list(umi.turn("What is 12.5% of 360?"))
-            assert umi.engine.context("planner") == 4096 and umi.engine.context("caller") == 2048
-    assert events[-1].status == "answered"
-    assert [event.type for event in events].count("call_proposed") == 1
-    assert [plan.rationale for plan in events if plan.type == "planned"] == [said for said, _ in plans]
-    assert len(server.completions()) == 2
