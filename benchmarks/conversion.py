@@ -43,12 +43,13 @@ from alpha_umi.convert.quantise import quantise
 quantise(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
 """
 OUR_QUANTISER_ALONE = """
-import subprocess, sys; from pathlib import Path
+import sys
+from alpha_umi.convert.child import follow
 from alpha_umi.convert.quantiser import Request
 from alpha_umi.convert.weight_types import QUANT_TYPES
 request = Request(source=sys.argv[1], destination=sys.argv[2], ftype=QUANT_TYPES[sys.argv[3]], threads=2)
-command = [sys.executable, "-m", "alpha_umi.convert.quantiser"]
-subprocess.run(command, input=request.model_dump_json(), text=True, stdout=subprocess.DEVNULL, check=True)
+for _ in follow("alpha_umi.convert.quantiser", request.model_dump_json()):
+    pass
 """
 THEIR_QUANTISER = """
 import ctypes, llama_cpp, os, sys

@@ -168,7 +168,7 @@ def collect(request: Request) -> None:
 
 def main() -> int:
     """Answer one request; status 1 with one line where llama.cpp refuses."""
-    request = Request.model_validate_json(sys.stdin.read())
+    request = Request.model_validate_json(child.requested())
     child.limit_self(SPARE_MEMORY + 4 * request.model.stat().st_size, PROCESSOR_SECONDS)
     import llama_cpp
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -44,10 +45,11 @@ def ask(module: str, request: str, seconds: float) -> str:
     raise ChildError(_how(done.returncode), said[:500])
 
 
-def follow(module: str, request: str) -> Generator[str]:
-    """Run it as `ask` does, without a limit of time; the lines that it writes anywhere, as they come.
+def follow(module: str, request: str) -> Generator[str, None, None]:
+    """Run a module that takes its request with `requested`; the lines that it writes anywhere, as they come.
 
-    Closing the iterator ends the child. Raises ChildError after the last line where it failed.
+    The child ends when the iterator is closed, and when this process is killed. Raises ChildError after the last line
+    where it failed.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],
@@ -61,8 +63,8 @@ def follow(module: str, request: str) -> Generator[str]:
     assert process.stdin is not None and process.stdout is not None
     try:
         with suppress(BrokenPipeError):
-            process.stdin.write(request)
-            process.stdin.close()
+            process.stdin.write(request + "\n")
+            process.stdin.flush()
         said = "no reason given"
         for line in process.stdout:
             said = line.strip() or said
@@ -73,6 +75,20 @@ def follow(module: str, request: str) -> Generator[str]:
         process.kill()
         process.wait()
         process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def requested() -> str:
+    """In a child that `follow` started: the request. When the parent is gone, this process ends at once."""
+
+    def end_with_parent() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    line = sys.stdin.readline()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    return line
 
 
 def _how(status: int) -> str:

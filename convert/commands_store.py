@@ -15,7 +15,7 @@ from .importing import import_file, name_of
 from .making import read_reports
 from .manifest import Manifest
 from .progress import bar
-from .pull import forget_pulled, read_pulled
+from .pull import forget_pulled, source_of
 from .pulling import pulled_folder
 from .store import BrokenManifest, ModelStore
 from .trio import BrokenTrio, Trio, list_trios
@@ -124,7 +124,7 @@ def export(home: Any, name: str, destination: Path, force: bool) -> None:
 @click.argument("file", type=FILE)
 @click.option("--name", help="Its name in the store.  [default: the file's]")
 @click.option("--base", metavar="NAME", help="For an adapter: the stored model to try it on.")
-@click.option("--source", metavar="FOLDER", type=FOLDER, help="The pulled checkpoint that it was made from.")
+@click.option("--source", metavar="FOLDER", type=FOLDER, help="The checkpoint that it was made from.")
 @click.option("--report", "reports", type=FILE, multiple=True, help="What --report of convert and quantise wrote.")
 @click.option("--move", is_flag=True, help="Move the file instead of copying it.")
 @click.option("--force", is_flag=True, help="Replace a model of that name.")
@@ -148,7 +148,7 @@ def import_(
             file,
             name or name_of(file),
             base=base,
-            source=read_pulled(source).source if source else None,
+            source=source_of(source) if source else None,
             steps=steps,
             checks=checks,
             move=move,

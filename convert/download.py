@@ -11,10 +11,13 @@ from typing import BinaryIO
 
 from ..errors import HubError, ModelFileError, StorageError
 from .files import sync_folder
-from .hub import Hub, LostConnectionError, RemoteFile, Snapshot
+from .hub import Hub, LostConnectionError, RemoteFile, ShortFileError, Snapshot
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds to wait after each lost connection; any byte that comes through starts the count again."""
+
+LONGEST_WAIT = 120.0
+"""Most seconds that are waited because the hub asks for it."""
 
 CHUNK = 1 << 20
 Advance = Callable[[int], None]
@@ -99,9 +102,14 @@ class _Transfer:
             except LostConnectionError as error:
                 if self._done > before:
                     waits = list(patience)
-                if not waits:
+                if not waits or error.wait > LONGEST_WAIT:
                     raise self._given_up(error) from error
-                time.sleep(waits.pop(0))
+                time.sleep(max(waits.pop(0), error.wait))
+            except ShortFileError:
+                self._start_again()
+                raise HubError(
+                    f"{self._snapshot.repo}: {self._file.path} is shorter than the hub lists: pull again"
+                ) from None
         return self._checksum
 
     def _take_up(self) -> None:
@@ -137,6 +145,9 @@ class _Transfer:
 
     def _given_up(self, error: LostConnectionError) -> HubError:
         place = f"{self._done} of {self._file.size} bytes of {self._file.path}"
+        if error.wait > LONGEST_WAIT:
+            asked = f"the hub asks to wait {error.wait:.0f} s at {place}"
+            return HubError(f"{asked} ({error}): pull again then, it goes on from there")
         return HubError(f"the connection to the hub broke at {place} ({error}): pull again, it goes on from there")
 
 

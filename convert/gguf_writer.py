@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -32,20 +33,22 @@ def replacing(destination: Path) -> Iterator[Path]:
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(destination, error) from error
+        raise unwritable(destination, error) from error
     try:
         yield part
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
         part.replace(destination)
     except OSError as error:
-        raise _unwritable(destination, error) from error
+        raise unwritable(destination, error) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _unwritable(destination: Path, error: OSError) -> StorageError:
-    why = error.strerror or str(error)
+def unwritable(destination: Path, error: OSError) -> StorageError:
+    """The error for a file that cannot be written, with the way out; numpy gives no reason when a disk is full."""
+    destination = destination.with_name(destination.name.removesuffix(".part"))
+    why = error.strerror or os.strerror(errno.ENOSPC)
     return StorageError(f"{destination} cannot be written ({why}): choose another place or free some space")
 
 

@@ -53,7 +53,15 @@ class Snapshot:
 
 
 class LostConnectionError(Exception):
-    """The connection broke; what came so far is good."""
+    """The connection broke; what came so far is good. wait: seconds that the hub asks for."""
+
+    def __init__(self, why: str, wait: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class ShortFileError(Exception):
+    """The hub has no byte at the place that was asked for."""
 
 
 class Hub:
@@ -80,7 +88,7 @@ class Hub:
     def stream(self, snapshot: Snapshot, file: RemoteFile, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
         """The bytes of a file from `start` on, with the place that they really start at (0 where ranges are ignored).
 
-        Raises LostConnectionError, also while iterating, for what may pass by itself.
+        Raises LostConnectionError, also while iterating, for what may pass by itself, and ShortFileError.
         """
         url = hf_hub_url(snapshot.repo, file.path, revision=snapshot.commit, endpoint=self._endpoint)
         headers = build_hf_headers(**self._agent) | {"Accept-Encoding": "identity"}
@@ -89,7 +97,9 @@ class Hub:
         try:
             with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
                 if response.status_code in (408, 429, 500, 502, 503, 504):
-                    raise LostConnectionError(f"the hub answered with status {response.status_code}")
+                    raise LostConnectionError(f"the hub answered with status {response.status_code}", _wait(response))
+                if start and response.status_code == 416:
+                    raise ShortFileError
                 hf_raise_for_status(response)
                 yield _start(response, start), response.iter_bytes()
         except httpx2.TransportError as error:
@@ -126,6 +136,12 @@ def _start(response: httpx2.Response, wanted: int) -> int:
     if unit != "bytes" or not place.startswith(f"{wanted}-"):
         raise LostConnectionError("the hub sent another part of the file than was asked for")
     return wanted
+
+
+def _wait(response: httpx2.Response) -> float:
+    """Seconds of the header Retry-After; 0 where it is missing or a date."""
+    value = response.headers.get("Retry-After", "").strip()
+    return float(value) if value.isdecimal() and len(value) < 10 else 0.0
 
 
 def _remote(entry: RepoFile) -> RemoteFile:

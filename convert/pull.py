@@ -21,6 +21,7 @@ from .files import Progress, file_size, hash_file, require_space, write_text
 from .manifest import Digest, Source
 
 RECORD = "pull.json"
+SOURCES = (".json", ".safetensors", ".bin", ".model", ".jinja")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
@@ -84,6 +85,26 @@ def read_pulled(folder: Path) -> Pulled:
         return Pulled.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError) as error:
         raise ModelFileError(f"{folder} does not hold a complete pull: pull the model again") from error
+
+
+def source_of(folder: Path) -> Source:
+    """What is known of a checkpoint's folder: what `pull` noted, or else its files and the licence in its README.md."""
+    if (folder / RECORD).exists():
+        return read_pulled(folder).source
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in SOURCES and path.is_file()]
+    if not (folder / "config.json").exists():
+        raise ModelFileError(f"{folder} is no checkpoint: it has no config.json")
+    return Source(files={path.name: hash_file(path) for path in files}, licence=_licence(folder / "README.md"))
+
+
+def _licence(card: Path) -> str | None:
+    from huggingface_hub.repocard import metadata_load
+
+    try:
+        found = (metadata_load(card) or {}).get("license") if card.exists() else None
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def forget_pulled(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import os
@@ -19,7 +20,7 @@ from ..errors import ModelFileError
 from . import child
 from .gguf_check import check_gguf
 from .gguf_reader import Header, read_header
-from .gguf_writer import Progress, replacing
+from .gguf_writer import Progress, replacing, unwritable
 from .imatrix import Importance, about, check_matches
 from .probe import Text, probe
 from .probe_texts import TEXTS
@@ -28,6 +29,8 @@ from .stored import Floats
 from .verify import divergence
 from .weight_types import QUANT_TYPES
 
+WRITE_FAILED = "iostream error"
+"""What llama.cpp says where the disk is full."""
 PLAIN = {"F32", "F16", "BF16"}
 TENSOR_LINE = re.compile(r"\[ *\d+/ *\d+\] +(\S+)")
 FALLBACK = re.compile(r"warning: (\S+) +- ncols.*required for type +(\w+)\).*falling back to +(\w+)")
@@ -135,6 +138,8 @@ def _run(request: Request, header: Header, progress: Progress | None) -> str:
                     done += sizes.get(match[1], 0)
                     progress(done, sum(sizes.values()))
         except child.ChildError as error:
+            if WRITE_FAILED in error.said:
+                raise unwritable(request.destination, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from None
             raise ModelFileError(f"llama.cpp did not quantise {request.source}: {error.said}") from None
     return "".join(log)
 

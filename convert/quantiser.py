@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-MEMORY = 128 << 20  # bytes of a tensor's rows at once
+from . import child
+
+MEMORY = 16 << 20  # bytes of a tensor's rows at once
 TEXT = 3  # llama_model_kv_override_type
 
 
@@ -31,7 +33,7 @@ class Request(BaseModel):
 
 def main() -> int:
     """Quantise; status 1 with llama.cpp's reason as the last line of the log where it refuses."""
-    request = Request.model_validate_json(sys.stdin.read())
+    request = Request.model_validate_json(child.requested())
     import llama_cpp
 
     callback = llama_cpp.llama_log_callback(lambda _level, text, _data: os.write(1, text))

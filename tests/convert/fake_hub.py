@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,16 +20,26 @@ SMALL = 2000
 
 @dataclass
 class Repo:
-    """A repository at one commit. gated: `gated`, `private` or nothing."""
+    """A repository at its latest commit, with earlier ones in `old`.
+
+    refused: `gated`, `closed` (gated, and this user was not let in), `private` or nothing.
+    """
 
     files: dict[str, bytes]
     licence: str | None = "apache-2.0"
     refused: str = ""
+    old: dict[str, Repo] = field(default_factory=dict)
 
     @property
     def commit(self) -> str:
         names = "".join(f"{name}{hashlib.sha1(data).hexdigest()}" for name, data in sorted(self.files.items()))
         return hashlib.sha1(names.encode()).hexdigest()
+
+    def replace(self, files: dict[str, bytes], *, keep: bool = True) -> None:
+        """Move the main branch to a new commit; without `keep` the old one is gone, as after a forced push."""
+        if keep:
+            self.old[self.commit] = Repo(self.files)
+        self.files = files
 
     @classmethod
     def of(cls, folder: Path, **options: Any) -> Repo:
@@ -42,7 +53,9 @@ class FakeHub:
     """The repositories, what was asked, and what goes wrong.
 
     cuts: bytes of a file after which a connection breaks, one for each connection. damage: what a file's bytes become.
-    busy: answers with status 503 before the first good one. content: address that large files are redirected to, which
+    busy: answers with status 503 before the first good one. limits: what the header Retry-After says in an answer with
+    status 429, one for each. headers: of every file besides those that belong there. at_start: called before the first
+    file is sent. content: address that large files are redirected to, which
     the hub does with those in its content network.
     """
 
@@ -55,6 +68,9 @@ class FakeHub:
     cuts: dict[str, list[int]] = field(default_factory=dict)
     damage: dict[str, bytes] = field(default_factory=dict)
     busy: int = 0
+    limits: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    at_start: Callable[[], None] | None = None
     honours_ranges: bool = True
     address: str = ""
     content: str = ""
@@ -101,6 +117,9 @@ class Handler(BaseHTTPRequestHandler):
         return entry
 
     def _file(self, name: str, revision: str, file: str) -> None:
+        if self.hub.at_start is not None:
+            act, self.hub.at_start = self.hub.at_start, None
+            act()
         repo = self._repo(name, revision)
         if repo is None:
             return
@@ -111,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.hub.busy:
             self.hub.busy -= 1
             self._refuse(503)
+        elif self.hub.limits:
+            self._refuse(429, headers={"Retry-After": self.hub.limits.pop(0)})
         else:
             self._send(file, self.hub.damage.get(file, repo.files[file]))
 
@@ -119,10 +140,15 @@ class Handler(BaseHTTPRequestHandler):
         if wanted and self.hub.honours_ranges:
             self.hub.ranges.append(wanted)
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if start >= max(len(data), 1):
+            self._refuse(416, headers={"Content-Range": f"bytes */{len(data)}"})
+            return
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - start))
+        for name, value in self.hub.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         rest = data[start:]
         cuts = self.hub.cuts.get(file, [])
@@ -138,6 +164,10 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(401, "RepoNotFound")
         elif repo.refused == "gated" and "authorization" not in self.headers:
             self._refuse(401, "GatedRepo")
+        elif repo.refused == "closed":
+            self._refuse(403, "GatedRepo")
+        elif revision in repo.old:
+            return repo.old[revision]
         elif revision not in ("main", repo.commit):
             self._refuse(404, "RevisionNotFound")
         else:
@@ -150,8 +180,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _refuse(self, status: int, code: str = "") -> None:
+    def _refuse(self, status: int, code: str = "", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         if code:
             self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")

@@ -110,6 +110,53 @@ def test_a_busy_hub_is_asked_again_and_then_given_up(hub: FakeHub, tmp_path: Pat
         pull("owner/model", tmp_path / "tired")
 
 
+def test_a_hub_that_says_how_long_to_wait(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(download.time, "sleep", slept.append)
+    hub.limits = ["3", "soon"]
+    pull("owner/model", tmp_path / "patient")
+    assert slept == [3.0, 0.0], "what is no number is left to our own patience"
+    hub.limits = ["3600"]
+    with pytest.raises(HubError, match=r"wait 3600 s .*: pull again then, it goes on from there"):
+        pull("owner/model", tmp_path / "told")
+    assert slept == [3.0, 0.0]
+
+
+def test_a_file_that_is_shorter_than_listed(hub: FakeHub, tmp_path: Path) -> None:
+    hub.damage[FIRST] = BIG[:1_000_000]
+    with pytest.raises(HubError, match=f"{FIRST} is shorter than the hub lists: pull again"):
+        pull("owner/model", tmp_path)
+    assert not list(tmp_path.rglob(FIRST)) and hub.ranges[-1] == "bytes=1000000-"
+    del hub.damage[FIRST]
+    assert (pull("owner/model", tmp_path) / FIRST).read_bytes() == BIG
+
+
+def test_headers_of_other_ways_change_nothing(hub: FakeHub, tmp_path: Path) -> None:
+    """Xet's hash offers another way to fetch; an entity tag may be anything: the listing's hashes decide."""
+    hub.headers = {
+        "X-Xet-Hash": "0" * 64,
+        "X-Xet-Refresh-Route": "/api/nowhere",
+        "ETag": '"wrong"',
+        "X-Linked-Etag": "no",
+    }
+    folder = pull("owner/model", tmp_path)
+    assert (folder / FIRST).read_bytes() == BIG and all("xet" not in line for line in hub.asked)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_branch_that_moves_while_it_is_pulled(hub: FakeHub, tmp_path: Path, keep: bool) -> None:
+    repo = hub.repos["owner/model"]
+    listed = repo.commit
+    hub.at_start = lambda: repo.replace(CHECKPOINT | {FIRST: b"other weights"}, keep=keep)
+    if not keep:
+        with pytest.raises(HubError, match=f"owner/model has no commit, branch or tag {listed}"):
+            pull("owner/model", tmp_path)
+        assert not list(tmp_path.rglob("pull.json"))
+        return
+    folder = pull("owner/model", tmp_path)
+    assert read_pulled(folder).commit == listed and (folder / FIRST).read_bytes() == BIG
+
+
 def test_the_next_process_takes_up_what_a_dead_one_left(hub: FakeHub, tmp_path: Path) -> None:
     hub.cuts[FIRST] = [1_000_000, 0, 0]
     with pytest.raises(HubError, match="broke at 1000000 of 3072000 bytes"):
@@ -162,6 +209,12 @@ def test_wrong_bytes_are_never_taken(hub: FakeHub, tmp_path: Path, name: str, da
         ("owner/none", None, "", "the hub has no repository owner/none for you: check the name"),
         ("owner/model", None, "private", "the hub has no repository owner/model for you"),
         ("owner/model", None, "gated", "owner/model is gated: accept its terms at http.*/owner/model and set HF_TOKEN"),
+        (
+            "owner/model",
+            None,
+            "closed",
+            "owner/model is gated: accept its terms at http.*/owner/model and set HF_TOKEN",
+        ),
         ("owner/model", "v9", "", "owner/model has no commit, branch or tag v9"),
         ("owner/model", "0" * 40, "", "owner/model has no commit, branch or tag 0000"),
     ],

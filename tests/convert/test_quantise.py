@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import gguf
@@ -78,6 +80,29 @@ def test_a_stop_ends_the_quantiser_and_leaves_nothing(source: Path, tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         quantise(source, tmp_path / "q4.gguf", progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_told_as_such(source: Path, make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    made = tmp_path / "made.gguf"
+    made.with_name("made.gguf.part").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"made\.gguf cannot be written \(No space left on device\): choose another"):
+        quantise(source, made)
+    made.with_name("made.gguf.part").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"made\.gguf cannot be written \(No space left on device\): choose another"):
+        convert_checkpoint(make_checkpoint("qwen2", **WIDE), made, type="f16", name="tiny")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_child_ends_with_its_parent() -> None:
+    code = "import threading; from alpha_umi.convert import child; print(child.requested()); threading.Event().wait()"
+    with subprocess.Popen([sys.executable, "-u", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"{}\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"{}\n" and process.poll() is None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1
 
 
 def write_imatrix(path: Path, weight: float, columns: int = 256, kind: str = "imatrix") -> Path:

@@ -274,5 +274,16 @@ def test_pulling_a_checkpoint_and_converting_it(
     assert "kB" in umi("models", "gc", "--pulled") and not folder.exists()
 
 
+def test_a_source_that_was_not_pulled(umi: Umi, tiny: Path, make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(make_checkpoint("qwen2"), tmp_path / "own"))
+    names = {path.name for path in folder.iterdir()}
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
+    (folder / "modeling.py").write_text("")
+    umi("models", "import", tiny, "--source", folder)
+    source = json.loads(umi("models", "show", tiny.stem, "--json"))["source"]
+    assert (source["repo"], source["licence"], source["files"].keys()) == (None, "mit", names)
+    assert "is no checkpoint: it has no config.json" in umi.refused("models", "import", tiny, "--source", tmp_path)
+
+
 def test_the_dialects_are_those_of_the_runtime() -> None:
     assert set(DIALECTS) == set(dialect_names())
