@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files '*.py' '*.toml' '*.gguf' 2>/dev/null)
 
-.PHONY: run test test-slow test-oracle families lint types benchmarks benchmarks-shapes benchmark-conversion clean
+.PHONY: run test test-slow test-oracle families lint types benchmarks benchmarks-shapes benchmark-conversion pictures clean
 
 run: $(VENV)/.run
 	$(BIN)/umi run "What is 12.5% of 360?"
@@ -71,6 +71,10 @@ benchmarks-shapes: $(VENV)/.test
 
 benchmark-conversion: $(VENV)/.test $(ORACLE)/.fetched
 	$(BIN)/python benchmarks/conversion.py --llama-cpp $(LLAMA_CPP)
+
+# The pictures of the README and docs/terminal.md, from a real run of the shipped trio.
+pictures: $(VENV)/.test
+	$(BIN)/python docs/pictures/make.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -8,7 +8,7 @@ from stage import ANSWER, CALCULATE, SLOW, WRITE, make_home
 from alpha_umi.runtime import events as ev
 from alpha_umi.runtime.approval import Approval
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
-from alpha_umi.tui.bridge import Bridge, Fault, Idle, Models, Opened, Question, Ready, Told
+from alpha_umi.tui.bridge import Bridge, Confined, Fault, Idle, Models, Opened, Question, Ready, Told
 from alpha_umi.tui.desk import Desk, Options
 
 
@@ -49,10 +49,11 @@ def told(bridge, kind, given=None):
 
 
 def test_opening_tells_session_models_and_contexts(open_bridge):
-    opened, models, ready, idle = told(open_bridge(CALCULATE), Idle)
+    opened, models, ready, confined, idle = told(open_bridge(CALCULATE), Idle)
     assert opened == Opened(())
     assert isinstance(models, Models) and {model.size for model in models.models} == {2048}
     assert isinstance(ready, Ready) and set(ready.contexts.values()) == {4096}
+    assert isinstance(confined, Confined) and confined.state.level == "A"
     assert idle == Idle(1)
 
 

@@ -26,7 +26,7 @@ TEXTS = ["/retry", "/undo", "/usage", "/theme x", "/export", "\x1b[2J\u202e\x00"
 SIZES = [(80, 24), (60, 16), (20, 5), (1, 1), (140, 50), (33, 9)]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 4])
 def test_random_keys_pastes_and_sizes(tmp_path, monkeypatch, seed):
     monkeypatch.chdir(tmp_path)
     for name in ("VISUAL", "EDITOR"):

@@ -203,7 +203,7 @@ def test_models_are_pulled_into_the_store_and_checkpoints_into_a_folder(tmp_path
     async def run():
         async with staged(tmp_path, CALCULATE, size=(200, 30)) as stage:
             await opened(stage)
-            await pull(stage, "tiny")
+            await stage.pilot.press("f5", *"tiny", "enter", "enter", "enter")
             await stage.sees("neither OWNER/NAME of a repository nor a released trio (alpha-umi-")
             await pull(stage, "owner/ready", "tiny.gguf")
             await stage.sees("pull owner/ready [done] tiny is in the store: qwen2")

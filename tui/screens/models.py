@@ -21,6 +21,7 @@ from ..facts import size_text
 from ..making import checked
 from ..marks import marks_of
 from ..memory import TrioFacts, trio_facts
+from ..widgets.choices import Choices
 from ..widgets.form import Form
 from ..widgets.key_line import KeyLine
 from ..widgets.work import Work
@@ -51,7 +52,7 @@ class ModelsScreen(Screen[str | None]):
         self._at = ""
 
     def compose(self) -> ComposeResult:
-        yield OptionList(id="list", markup=False)
+        yield Choices(id="list", markup=False)
         yield Static(markup=False, id="details")
         yield Work(self._jobs)
         yield Static(markup=False, id="status")

@@ -21,6 +21,7 @@ from ...text import one_line
 from ..actions import bindings
 from ..files import export_session
 from ..marks import marks_of
+from ..widgets.choices import Choices
 from ..widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SessionsScreen(Screen[str | None]):
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="search instructions, results and answers", id="search", compact=True)
-        yield OptionList(id="list", markup=False)
+        yield Choices(id="list", markup=False)
         yield Input(placeholder="new title (Enter renames, Esc leaves it)", id="title-input", compact=True)
         yield Static(markup=False, id="status")
         yield KeyLine()

@@ -49,9 +49,9 @@ class Form(Vertical):
     def advance(self) -> None:
         """Go to the next field; after the last one the form is filled."""
         fields = list(self.query(Input))
-        at = next((at for at, field in enumerate(fields, 1) if field.has_focus), 0)
+        at = next((at for at, field in enumerate(fields, 1) if field is self.screen.focused), 0)
         if at < len(fields):
-            fields[at].focus()
+            self.screen.set_focus(fields[at])
         else:
             self.post_message(self.Filled(self, {field.id or "": field.value for field in fields}))
 
