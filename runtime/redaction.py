@@ -44,7 +44,12 @@ class Redaction:
 
     @classmethod
     def of_this_user(cls) -> Redaction:
-        return cls(Path.home(), getpass.getuser())
+        """For the one who runs this process, whose name may be unknown to the system."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):
+            user = ""
+        return cls(Path.home(), user)
 
     def text(self, text: str) -> str:
         """The text without any of it."""

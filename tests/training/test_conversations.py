@@ -26,7 +26,7 @@ def _api(name: str, response: Any, exception: str | None = None, **parameters: A
     return {"request": {"api_name": name, "parameters": parameters}, "response": response, "exception": exception}
 
 
-TALK = {
+TALK: dict[str, Any] = {
     "metadata": {"location": "Oslo", "timestamp": "2023-09-11 09:00:00", "username": "kari"},
     "conversation": [
         {"role": "user", "text": "Wake me at seven."},
@@ -46,7 +46,9 @@ TALK = {
 
 
 def test_a_conversation_keeps_its_calls_responses_and_refusals(tmp_path: Path) -> None:
-    put(tmp_path / "tooltalk", "conversations.jsonl.gz", [TALK, {"conversation": [{"role": "user"}]}], "{")
+    stranger = {**TALK, "conversation": [*TALK["conversation"][:1], {"role": "tool"}]}
+    silent = {"conversation": [{"role": "user"}]}
+    put(tmp_path / "tooltalk", "conversations.jsonl.gz", [TALK, silent, stranger], "{")
     (made,), notes = _read(tmp_path, "tooltalk")
     assert made.entries == (
         User("It is 2023-09-11 09:00:00 in Oslo. My user name is kari. Wake me at seven."),
@@ -70,7 +72,8 @@ def test_a_conversation_keeps_its_calls_responses_and_refusals(tmp_path: Path) -
     }
     assert notes.listed == {
         "broken record (KeyError)": ["conversations-1"],
-        "not a JSON object": ["conversations-2"],
+        "an unknown speaker": ["conversations-2"],
+        "not a JSON object": ["conversations-3"],
     }
 
 
@@ -141,6 +144,7 @@ def test_what_an_airline_model_thought_is_the_rationale(tmp_path: Path) -> None:
         ((LOOK,), "cut off before its end"),
         (({"role": "assistant", "content": " "},), "no content"),
         (({"role": "assistant", "tool_calls": [{}]},), "broken record (KeyError)"),
+        (({"role": "system", "content": "x"},), "an unknown speaker"),
     ],
 )
 def test_airline_records_that_are_no_course_are_skipped(tmp_path: Path, messages: Any, reason: str) -> None:
