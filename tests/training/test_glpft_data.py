@@ -65,6 +65,8 @@ def test_every_shipped_configuration_is_sound(name: str) -> None:
         ({"stage1": {**STAGE, "worm_up": 1}}, "stage1.worm_up is an unknown key"),
         ({"stage1": {"rate": 1e-3}}, "exactly one of epochs, steps and tokens"),
         ({"stage2": {}}, r"needs a table \[stage2.planner\]"),
+        ({"base": {"new": {**NEW, "look_back": 3}}}, "look_back is more than there are heads"),
+        ({"base": {"new": {**NEW, "heads": 3}}}, "heads must split width"),
         ({"base": {}}, "exactly one of model, scratch and new"),
         ({"data": [{"generated": "invented"}]}, "needs a limit"),
         ({"export": {"type": "q3"}}, "there is no type q3"),

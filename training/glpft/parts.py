@@ -12,6 +12,7 @@ from ..recipe import ModelRecipe
 from ..sources import SourceName
 from ..splits import Split
 
+_LEAST_HEAD = 12
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -28,6 +29,14 @@ class NewBase(ModelRecipe):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vocabulary: int = Field(1024, ge=300)
+
+    @model_validator(mode="after")
+    def _has_a_shape(self) -> NewBase:
+        if self.width % (2 * self.heads) or self.width // self.heads < _LEAST_HEAD:
+            raise ValueError(f"heads must split width into even parts of at least {_LEAST_HEAD}")
+        if self.look_back > self.heads:
+            raise ValueError("look_back is more than there are heads")
+        return self
 
 
 class Base(Part):

@@ -21,6 +21,7 @@ def role_samples(folder: Path, dialect: Dialect, report: SetReport) -> Iterator[
     Raises UsageError for a missing file, and for samples that were made for another dialect.
     """
     _check_dialect(folder, dialect)
+    trajectories = set()
     for role in ROLES:
         file = folder / f"{role}.jsonl"
         if not file.is_file():
@@ -30,12 +31,15 @@ def role_samples(folder: Path, dialect: Dialect, report: SetReport) -> Iterator[
                 if not line.strip():
                     continue
                 try:
-                    sample = _sample(json.loads(line), dialect)
+                    found = json.loads(line)
+                    sample = _sample(found, dialect)
                 except (ValueError, LookupError, TypeError) as error:
                     broken = "not JSON" if isinstance(error, json.JSONDecodeError) else "not a sample"
                     report.notes.skip(broken, f"{file.name}:{number}")
                     continue
                 report.notes.read += 1
+                trajectories.add(str(found.get("id")))
+                report.trajectories = len(trajectories)
                 yield (role, *sample)
 
 

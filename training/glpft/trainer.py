@@ -88,11 +88,11 @@ def _spelt(seconds: float) -> str:
 
 def arguments(config: Config, stage: Stage, rows: PackedRows, folder: Path, devices: int) -> TrainingArguments:
     """Settings of the Trainer for a stage on that many devices."""
-    machine = config.machine
+    machine, length = config.machine, steps(stage, rows, devices)
     return TrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
         seed=config.seed,
-        max_steps=steps(stage, rows, devices),
+        max_steps=length,
         per_device_train_batch_size=stage.batch,
         gradient_accumulation_steps=stage.accumulation,
         learning_rate=stage.rate,
@@ -105,11 +105,11 @@ def arguments(config: Config, stage: Stage, rows: PackedRows, folder: Path, devi
         bf16=machine.bf16,
         deepspeed=str(machine.deepspeed) if machine.deepspeed else None,
         use_cpu=machine.device == "cpu",
-        logging_steps=config.saving.log,
+        logging_steps=min(config.saving.log, length),
         logging_nan_inf_filter=False,
         save_steps=config.saving.every,
         save_total_limit=2,
-        dataloader_pin_memory=machine.device != "cpu",
+        dataloader_pin_memory=machine.device != "cpu" and torch.accelerator.is_available(),
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to=[],
