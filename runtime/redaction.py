@@ -38,13 +38,18 @@ class Redaction:
         self.counts: Counter[str] = Counter()
         self._people: dict[str, str] = {}
         folders = sorted({str(home), str(home.resolve())} - {"/"}, key=len, reverse=True)
-        self._home = re.compile("|".join(rf"{re.escape(folder)}(?![\w.-])" for folder in folders) or r"(?!)")
+        self._home = re.compile("|".join(rf"{re.escape(folder)}(?![\w-])" for folder in folders) or r"(?!)")
         named = len(user) >= _SHORTEST_NAME and user not in _NO_PERSON
         self._user = re.compile(rf"(?<![^\W_]){re.escape(user)}(?![^\W_])" if named else r"(?!)")
 
     @classmethod
     def of_this_user(cls) -> Redaction:
-        return cls(Path.home(), getpass.getuser())
+        """For the one who runs this process, whose name may be unknown to the system."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):
+            user = ""
+        return cls(Path.home(), user)
 
     def text(self, text: str) -> str:
         """The text without any of it."""

@@ -5,7 +5,9 @@ import pytest
 from cli_help import make_home, umi
 
 from alpha_umi.runtime import events as ev
+from alpha_umi.runtime.history import User
 from alpha_umi.runtime.sessions import SessionStore
+from alpha_umi.training.readers import Notes, recorded
 
 TURN = [
     ev.TurnStarted(instruction="water the\ntomatoes"),
@@ -145,3 +147,48 @@ def test_a_damaged_database_is_one_sentence(home):
     done = umi(home, "sessions", "list")
     assert done.status == 5
     assert done.stderr.startswith("umi: ") and "move it away" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_command_exports_all_sessions_or_some_for_training(home, tmp_path):
+    instruction = "What is 1+1, a@x.org?"
+    turn = [
+        ev.TurnStarted(instruction=instruction, tools=("calculate",)),
+        ev.Planned(step=1, rationale="Use calculate.", decision="caller"),
+        ev.CallProposed(tool="calculate", arguments={"expression": "1+1"}, text='{"expression":"1+1"}'),
+        ev.Observed(tool="calculate", status="ok", content="2"),
+        ev.Planned(step=2, rationale="So answer.", decision="conclusion"),
+        ev.TurnFinished(status="answered", answer="2"),
+    ]
+    with SessionStore(home / "data" / "sessions.db") as store:
+        first, second = (store.create(tmp_path, "nano") for _ in range(2))
+        first.extend(turn)
+        second.extend([*turn, ev.TurnStarted(instruction="and?"), ev.TurnFinished(status="stopped")])
+    file = tmp_path / "mine.jsonl"
+    done = umi(home, "sessions", "export", "--training", "--output", file)
+    assert (done.status, done.stdout) == (0, "")
+    assert done.stderr.splitlines() == [
+        "2 turn(s) of 2 session(s)",
+        "left out: stopped: 1",
+        "redacted: e-mail address: 2",
+    ]
+    notes = Notes()
+    found = list(recorded(file, notes))
+    assert [made.wording for made in found] == [f"sessions/{first.id}", f"sessions/{second.id}"]
+    assert found[0].entries[0] == User("What is 1+1, person1@example.com?")
+    assert found[0].tools[0].name == "calculate" and not notes.skipped
+    one = umi(home, "sessions", "export", second.id, "--training").stdout
+    assert one == file.read_text(encoding="utf-8").splitlines(keepends=True)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--training", "--format", "md"), "--training has a format of its own; leave --format away"),
+        ((), "name one session; `umi sessions list` shows what there is"),
+        (("a", "b"), "name one session; `umi sessions list` shows what there is"),
+        (("--training", "zz"), "there is no session 'zz'; `umi sessions list` shows what there is"),
+    ],
+)
+def test_wrong_exports_are_one_sentence(home, arguments, sentence):
+    done = umi(home, "sessions", "export", *arguments)
+    assert (done.status, done.stderr) == (2, f"umi: {sentence}\n")

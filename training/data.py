@@ -16,7 +16,7 @@ from ..runtime.dialects import Dialect, load_dialect
 from ..runtime.history import ROLES
 from ..runtime.trajectories import Trajectory, to_line
 from .data_report import SetReport, as_json, as_markdown
-from .readers import READERS, ReaderReport, data_folder, licence_of, read, recorded
+from .readers import READERS, ReaderReport, data_folder, home_of, licence_of, read, recorded
 from .samples import row, samples
 from .scenarios.core import Example
 from .splits import Split, has_unseen_tools, split_of
@@ -60,6 +60,8 @@ def build(wanted: Wanted, out: Path, say: Callable[[str], None]) -> list[SetRepo
         part.mkdir(parents=True)
         reports = _write(wanted, dialect, part, say)
         part.rename(out)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror or error}; nothing of it is kept") from error
     finally:
@@ -92,7 +94,7 @@ def _sources(wanted: Wanted) -> Iterator[tuple[SetReport, Iterator[Example]]]:
         folder = data_folder(wanted.data)
         for name in dict.fromkeys(wanted.sets):
             rng = random.Random(f"{wanted.seed} {name}")
-            report = SetReport(name, licence_of(folder / name), account.of(name))
+            report = SetReport(name, licence_of(folder / home_of(name)), account.of(name))
             yield report, read(folder, rng, account, [name])
     for file in wanted.sessions:
         report = SetReport(file.name, _OWN, account.of(file.name))

@@ -1,7 +1,7 @@
 """Which examples may be trained on, and which are kept to measure with: decided by a hash, the same everywhere.
 
-An example is held out by its request, or by its group where it has one (a dialogue, a task), so that the same request
-never stands on both sides, whichever data set it comes from. ToolBench is held out by tool too: a service whose tools
+An example is held out by its request, whichever data set it comes from, or by its group where it has one: the trials
+of a task, the variants of a request. ToolBench is held out by tool too: a service whose tools
 are in a held-out example is in no training example.
 """
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.history import DECISIONS, Answer, Call, Plan, Result, User
+from alpha_umi.tools.spec import ToolSpec
 from alpha_umi.training.readers import Notes, ReaderReport, read
 from alpha_umi.training.readers.courses import call
 from alpha_umi.training.readers.records import Skip
@@ -125,6 +127,17 @@ def test_arguments_stand_in_the_order_in_which_a_caller_can_write_them(tmp_path:
     assert made.entries[2] == Call("forecast_for_weather", '{\n  "city": "Oslo",\n  "days": 2\n}')
 
 
+FORECAST = {
+    "forecast_for_weather": ToolSpec(
+        name="forecast_for_weather",
+        description="",
+        parameters={
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+            "additionalProperties": False,
+        },
+    )
+}
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
@@ -139,12 +152,9 @@ def test_a_plan_that_the_paper_writes_is_read_back(text: str, decision: Any) -> 
 
 @given(WORDS)
 def test_a_call_reads_as_json_or_is_skipped(text: str) -> None:
-    from alpha_umi.training.readers.toolbench import _tools
-
-    tools = _tools([WEATHER], Notes())
     written = load_dialect("paper").read_call(f"Action: forecast_for_weather\nAction Input: {text}")
     try:
-        made = call(tools, written.tool, written.arguments)
+        made = call(FORECAST, written.tool, written.arguments)
     except Skip:
         return
     assert isinstance(json.loads(made.arguments), dict)
@@ -152,15 +162,18 @@ def test_a_call_reads_as_json_or_is_skipped(text: str) -> None:
 
 @given(st.fixed_dictionaries({}, optional={"city": WORDS, "days": st.integers(-9, 9)}))
 def test_every_call_under_the_schema_is_kept(arguments: dict[str, Any]) -> None:
-    from alpha_umi.training.readers.toolbench import _tools
-
-    made = call(_tools([WEATHER], Notes()), "forecast_for_weather", json.dumps(arguments, indent=2))
+    made = call(FORECAST, "forecast_for_weather", json.dumps(arguments, indent=2))
     assert json.loads(made.arguments) == arguments
+
+
+@cache
+def _real() -> tuple[list[Example], Notes]:
+    return _read(DATA)
 
 
 @needs_data
 def test_the_real_records_are_read() -> None:
-    found, notes = _read(DATA)
+    found, notes = _real()
     assert len(found) + notes.skipped.total() == 238
     assert len(found) == notes.read >= 230
     assert not [reason for reason in notes.skipped if reason.startswith("broken record")]
@@ -176,7 +189,7 @@ def test_samples_are_those_that_the_reference_implementation_made(role: str) -> 
     paper = load_dialect("paper")
     ours = [
         row(paper, sample)
-        for made in _read(DATA)[0]
+        for made in _real()[0]
         if "stage_2" in made.wording
         for sample in samples(paper, made)
         if sample.role == role

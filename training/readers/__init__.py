@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..scenarios.core import Example
+from .alpaca_solutions import toolalpaca_solutions
+from .api_dialogues import api_bank_dialogues
 from .build import example
 from .calls import bfcl, hammerbench, metatool, nestful, seal_tools, toolalpaca
 from .dialogues import api_bank, glaive_demo
@@ -28,6 +30,7 @@ __all__ = [
     "Notes",
     "ReaderReport",
     "data_folder",
+    "home_of",
     "licence_of",
     "read",
     "recorded",
@@ -40,12 +43,14 @@ RECORDS: Mapping[str, Callable[[Path, random.Random, Notes], Iterator[Record]]] 
 """Data sets of requests with right calls, of which short examples are built."""
 
 TRAJECTORIES: Mapping[str, Callable[[Path, Notes], Iterator[Example]]] = {
-    reader.__name__: reader for reader in (toolbench, gsm8k, tooltalk, tau_bench)
+    reader.__name__: reader
+    for reader in (toolbench, gsm8k, tooltalk, tau_bench, api_bank_dialogues, toolalpaca_solutions)
 }
 """Data sets of whole trajectories, which are kept as they were recorded."""
 
 READERS = (*RECORDS, *TRAJECTORIES)
 _OWN_TOOLS = ("snips", "sgd")
+_FOLDERS = {"api_bank_dialogues": "api_bank", "toolalpaca_solutions": "toolalpaca"}
 
 
 def read(folder: Path, rng: random.Random, report: ReaderReport, names: Sequence[str] = READERS) -> Iterator[Example]:
@@ -62,6 +67,11 @@ def read(folder: Path, rng: random.Random, report: ReaderReport, names: Sequence
         for made in found:
             notes.read += 1
             yield made
+
+
+def home_of(name: str) -> str:
+    """The folder, inside that of all data, where a data set lies."""
+    return _FOLDERS.get(name, name)
 
 
 def _built(name: str, folder: Path, rng: random.Random, notes: Notes) -> Iterator[Example]:

@@ -202,13 +202,14 @@ def toolalpaca(folder: Path, rng: random.Random, notes: Notes) -> Iterator[Recor
     for part in ("simulated", "real"):
         services = document(folder / "toolalpaca", f"eval_{part}.json.gz")
         named = ((f"{part}-{number}", service) for number, service in enumerate(services))
-        for service, tools in attempts(notes, named, _alpaca_service):
+        for service, tools in attempts(notes, named, alpaca_service):
             pairs = zip(service["Instructions"], service["Golden_Answers"], strict=False)
             asked = ((f"{service['Name']}-{n}", {"q": q, "golden": golden}) for n, (q, golden) in enumerate(pairs))
             yield from attempts(notes, asked, partial(_alpaca_record, tools))
 
 
-def _alpaca_service(_: str, service: Row, notes: Notes) -> Iterator[tuple[Row, Tools]]:
+def alpaca_service(_: str, service: Row, notes: Notes) -> Iterator[tuple[Row, Tools]]:
+    """A public interface and its functions as tools; Skip where one of them cannot be described."""
     tools = {
         name: _alpaca_tool(name, about, given, notes)
         for name, about, given in _FUNCTION.findall(service.get("Functions", ""))

@@ -12,7 +12,7 @@ from ...tools.given import GivenTool
 from ...tools.spec import ToolSpec
 from ..scenarios.core import Example
 from .build import DONE, reason
-from .records import Row, Skip
+from .records import Skip
 from .report import Notes
 
 TALK = "No tool is needed for this, so answer."
@@ -86,7 +86,8 @@ def plan_call(tool: ToolSpec, notes: Notes) -> Plan:
 def plan_answer(entries: Sequence[Entry], notes: Notes) -> Plan:
     """The plan to answer where the data set has none; counted as guessed."""
     notes.guess("rationale")
-    return Plan(DONE if isinstance(entries[-1], Result) else TALK, "conclusion")
+    done = bool(entries) and isinstance(entries[-1], Result)
+    return Plan(DONE if done else TALK, "conclusion")
 
 
 def tools_of(calls: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, ToolSpec]:
@@ -141,7 +142,7 @@ def _schema(values: Sequence[Any]) -> dict[str, Any]:
     return schema
 
 
-def text_of(row: Row, key: str) -> str:
+def text_of(row: Mapping[str, Any], key: str) -> str:
     """The text under a key; Skip if there is none or it is blank."""
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():

@@ -105,4 +105,4 @@ def _glaive_records(name: str, row: Row, notes: Notes) -> Iterator[Record]:
         others = tuple(tool for tool in tools.values() if tool.name != right)
         made = Made(right, call["arguments"], seen["value"])
         told = answered["value"]
-        yield Record(f"{name}-{place}", asked["value"], (tools[right],), (made,), others, told, group=name)
+        yield Record(f"{name}-{place}", asked["value"], (tools[right],), (made,), others, told)

@@ -127,7 +127,7 @@ def _calls(name: str, dialogue: Row, notes: Notes) -> Iterator[tuple[str, Row]]:
                 acts = {act[0] for frame in turn["f"] for act in frame.get("acts", ())}
                 said += [turn["t"]] if any(act.startswith(("INFORM", "REQUEST")) for act in acts) else []
             elif frame := next((frame for frame in turn["f"] if "call" in frame), None):
-                call = {"dialogue": dialogue["id"], "said": said, "answer": turn["t"], "frame": frame}
+                call = {"said": said, "answer": turn["t"], "frame": frame}
                 yield f"{dialogue['id']}-{number}", call
                 said = []
     except (LookupError, TypeError, AttributeError) as error:
@@ -159,7 +159,6 @@ def _service_call(services: _Services, rng: random.Random, name: str, row: Row, 
         (Made(tool.name, arguments, observation),),
         others,
         row["answer"] if observation else "",
-        group=row["dialogue"],
         guesses=tuple(guesses),
     )
 

@@ -12,7 +12,7 @@ UNKNOWN = "not stated"
 def licence_of(folder: Path) -> str:
     """What the line `Licence:` of the folder's PROVENANCE.md says, or `not stated`."""
     try:
-        found = _LINE.search((folder / "PROVENANCE.md").read_text(encoding="utf-8"))
+        found = _LINE.search((folder / "PROVENANCE.md").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return UNKNOWN
     return found[1] if found else UNKNOWN

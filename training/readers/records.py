@@ -40,8 +40,8 @@ class Record:
     """A request with its right calls. No calls: none of the tools fits, unless `choice` names the tool to begin with.
 
     tools: those that the calls need; others: further ones of the data set that do not fit. answer: empty if unknown.
-    group: records of one group, such as one dialogue, are trained on together or not at all; empty: the request alone
-    decides. guesses: what the data set does not say of this record.
+    group: records of one group, such as variants of one request, are trained on together or not at all; empty: the
+    request alone decides. guesses: what the data set does not say of this record.
     """
 
     id: str

@@ -56,8 +56,8 @@ def _airline(known: Mapping[str, ToolSpec], name: str, row: Row, notes: Notes) -
             case "user":
                 if said := text_of(message, "content").replace(_END, "").strip():
                     entries.append(User(said))
-            case "tool" if message["name"] != _THINK:
-                entries.append(Result("ok", message["content"]))
+            case "tool":
+                entries += [Result("ok", message["content"])] if message["name"] != _THINK else []
             case "assistant" if functions := _functions(message):
                 if len(functions) > 1:
                     raise Skip("several calls at once")
@@ -72,6 +72,8 @@ def _airline(known: Mapping[str, ToolSpec], name: str, row: Row, notes: Notes) -
                 plan = Plan(thought, "conclusion") if thought else plan_answer(entries, notes)
                 entries += [plan, Answer(text_of(message, "content"))]
                 thought = ""
+            case _:
+                raise Skip("an unknown speaker")
     while entries and isinstance(entries[-1], User):
         entries.pop()
     notes.guess("document of a tool", len(known))

@@ -27,8 +27,8 @@ _FILES = ("out_of_domain.jsonl.gz", "train_example_raw_data_stage_2.jsonl.gz")
 def toolbench(folder: Path, notes: Notes) -> Iterator[Example]:
     """The trajectories whose turns are recorded in the paper's format, observations to the letter.
 
-    The other files of the folder hold prompts made of these, requests without solutions, or calls cut to 100
-    characters. Planner texts that end without a decision are joined with the planner's next one.
+    The other files of the folder hold prompts made of these, requests without solutions, answers in other formats, or
+    calls cut to 100 characters. Planner texts that end without a decision are joined with the planner's next one.
     """
     files = chain.from_iterable(rows(folder / "toolbench", name, notes) for name in _FILES)
     yield from attempts(notes, files, _example)

@@ -16,7 +16,7 @@ from ...tools.spec import ToolSpec
 from ...tools.values import as_text, compact_json
 from ..scenarios.core import Example
 from .courses import call, plan_answer, plan_call, text_of, tools_of, trajectory
-from .records import Row, attempts, rows
+from .records import Row, Skip, attempts, rows
 from .report import Notes
 
 _TOKEN = "session_token"
@@ -51,6 +51,8 @@ def _example(known: Mapping[str, ToolSpec], name: str, row: Row, notes: Notes) -
         if turn["role"] == "user":
             entries.append(User(text_of(turn, "text") if entries else _opening(row["metadata"], turn, notes)))
             continue
+        if turn["role"] != "assistant":
+            raise Skip("an unknown speaker")
         for made in turn.get("apis", ()):
             tool = made["request"]["api_name"]
             if _TOKEN in made["request"]["parameters"]:
