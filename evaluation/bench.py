@@ -62,7 +62,7 @@ class Bench:
     def __init__(self, subject: Subject, lanes: int = 1) -> None:
         self.subject = subject
         self._lanes = lanes
-        self._open = False
+        self._open = self._cancelled = False
 
     @cached_property
     def engine(self) -> Watched:
@@ -70,15 +70,19 @@ class Bench:
         if self._lanes > 1 and settings.threads == "auto":
             settings = settings.model_copy(update={"threads": max(1, (os.cpu_count() or 1) // self._lanes)})
         engine = open_engine(self.subject.trio, settings)
+        watched = Watched(engine, self.subject.dialects, unconstrained=self.subject.unconstrained)
         self._open = True
-        return Watched(engine, self.subject.dialects, unconstrained=self.subject.unconstrained)
+        if self._cancelled:
+            watched.cancel()
+        return watched
 
     @cached_property
     def roles(self) -> Roles:
         return Roles(self.engine, self.subject.dialects, sampling(self.subject.trio))
 
     def cancel(self) -> None:
-        """End the running generation, from any thread."""
+        """End the running generation and begin none, from any thread."""
+        self._cancelled = True
         if self._open:
             self.engine.cancel()
 

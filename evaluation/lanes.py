@@ -18,6 +18,9 @@ Done: TypeAlias = tuple[Sample, Outcome | EngineError]
 _IN_A_ROW = 5
 """Samples that may fail one after the other before the engine is taken for broken."""
 
+_AGAIN = 0.1
+"""Seconds after which a lane is cancelled once more: an engine that was just about to begin did not hear it."""
+
 
 def try_all(
     groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Bench]
@@ -71,10 +74,11 @@ def _run(groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Ben
                 yield found
     finally:
         stop.set()
-        for one in benches:
-            one.cancel()
-        for thread in threads:
-            thread.join()
+        while any(thread.is_alive() for thread in threads):
+            for one in benches:
+                one.cancel()
+            for thread in threads:
+                thread.join(_AGAIN)
         for one in benches:
             one.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..runtime.dialects import Dialect
 from ..runtime.engine.api import ChatTemplate, Delta, Engine, Finished, Prompt, Request
 from ..runtime.history import Role
+from ..runtime.roles import Cancelled
 
 FREE_TOKENS = 512
 """Most tokens of planner and caller where no grammar ends their output."""
@@ -20,6 +21,7 @@ class Watched:
 
     def __init__(self, engine: Engine, dialects: Mapping[Role, Dialect], *, unconstrained: bool = False) -> None:
         self.steps: list[dict[str, Any]] = []
+        self._stopped = False
         self._engine, self._dialects, self._unconstrained = engine, dialects, unconstrained
 
     def forget(self) -> None:
@@ -30,6 +32,8 @@ class Watched:
         return next((str(step["written"]) for step in reversed(self.steps) if step["role"] == role), "")
 
     def generate(self, request: Request) -> Iterator[Delta | Finished]:
+        if self._stopped:
+            raise Cancelled
         if self._unconstrained:
             request = unconstrained(request, self._dialects[request.role])
         for part in self._engine.generate(request):
@@ -47,6 +51,8 @@ class Watched:
         return self._engine.chat_template(role)
 
     def cancel(self) -> None:
+        """End the running generation and begin none: a lane is cancelled once and for all."""
+        self._stopped = True
         self._engine.cancel()
 
     def close(self) -> None:

@@ -275,6 +275,22 @@ def test_lanes_work_side_by_side(run, monkeypatch):
     assert all(settings.threads != "auto" for settings in opened.settings)
 
 
+def test_an_interrupt_ends_every_lane_at_once_and_the_run_goes_on(run, monkeypatch):
+    first = threading.Lock()
+
+    def answer(request):
+        if first.acquire(blocking=False):
+            signal.raise_signal(signal.SIGINT)
+        return right(request)
+
+    script(monkeypatch, answer, delay=300)
+    stopped = run("bfcl", "--lanes", "2")
+    assert stopped.status == 4 and stopped.stderr.splitlines()[-1] == "umi: stopped"
+    assert rows_of(run.folder) == []
+    script(monkeypatch, right)
+    assert run("bfcl", "--lanes", "2").status == 0 and len(rows_of(run.folder)) == 10
+
+
 def test_what_an_engine_cannot_do_counts_as_wrong_if_it_does_the_rest(run, monkeypatch):
     def answer(request):
         if request.role == "caller" and "Rome, 3" in "".join(segment.text for segment in request.prompt):
