@@ -22,15 +22,16 @@ from alpha_umi.errors import StorageError, UsageError
 from alpha_umi.runtime.dialects import load_dialect
 from alpha_umi.runtime.history import ROLES
 from alpha_umi.training.glpft.base import base_folder
+from alpha_umi.training.glpft.checkpoints import last_checkpoint
 from alpha_umi.training.glpft.config import Config
 from alpha_umi.training.glpft.corpus import read_corpus
 from alpha_umi.training.glpft.curves import read_losses
 from alpha_umi.training.glpft.export import export
 from alpha_umi.training.glpft.packing import collate
 from alpha_umi.training.glpft.run import Run
-from alpha_umi.training.glpft.stage import load, quiet
+from alpha_umi.training.glpft.stage import StageRun, load, quiet
 from alpha_umi.training.glpft.tokens import Encoder
-from alpha_umi.training.glpft.trainer import DivergedError, last_checkpoint
+from alpha_umi.training.glpft.trainer import DivergedError
 
 NEW = {"width": 32, "layers": 2, "heads": 2, "feed_forward": 64, "look_back": 1, "vocabulary": 400}
 STAGE = {"steps": 8, "rate": 1e-3, "warm_up": 2, "batch": 2, "accumulation": 2}
@@ -126,6 +127,19 @@ def test_a_killed_run_goes_on_to_the_same_losses(base: Path, tmp_path: Path, und
     for name, weight in load(again.of_role("caller").model, again.config).state_dict().items():
         mate = load(undisturbed.of_role("caller").model, again.config).state_dict()[name]
         assert torch.equal(weight, mate), name
+
+
+def test_a_run_that_ended_between_its_last_step_and_its_model_goes_on_to_the_same_losses(
+    base: Path, tmp_path: Path, undisturbed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(StageRun, "_save", stop)
+        trained(config(base, tmp_path / "late"))
+    assert (tmp_path / "late" / "stage1" / "checkpoints" / "checkpoint-8").exists()
+    assert losses(trained(config(base, tmp_path / "late"), resume=True)) == losses(undisturbed)
 
 
 def _toml(settings: dict[str, Any]) -> str:

@@ -17,13 +17,14 @@ from safetensors import SafetensorError
 from ...convert.gguf_writer import replacing
 from ...errors import ModelFileError, StorageError
 from .base import copy_tokenizer
+from .checkpoints import last_checkpoint
 from .config import Config
 from .corpus import Say
 from .curves import write_losses
 from .packing import PackedRows
 from .parts import Lora, Stage
 from .tokens import Row
-from .trainer import CHECKPOINTS, StageTrainer, Watch, arguments, first_line, fit, last_checkpoint, tokens_per_step
+from .trainer import CHECKPOINTS, StageTrainer, Watch, arguments, first_line, fit, tokens_per_step
 
 MODEL, ADAPTER, _DONE = "model", "adapter", "stage.json"
 

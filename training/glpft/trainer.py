@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from ...errors import ModelFileError, StorageError, UsageError
+from .checkpoints import drop_last_step, drop_partial, last_checkpoint, mark_whole
 from .config import Config
 from .corpus import Say
 from .packing import PackedRows, collate
 from .parts import Stage
 
 CHECKPOINTS = "checkpoints"
-_WHOLE = "whole"
 
 
 class DivergedError(ModelFileError):
@@ -67,7 +66,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            (folder / _WHOLE).touch()
+            mark_whole(folder)
             self._say(f"{self._name}  kept {folder}")
             self._keep(state.log_history)
 
@@ -144,6 +143,7 @@ def fit(model: Any, settings: TrainingArguments, rows: PackedRows, watch: Watch,
     place = Path(settings.output_dir)
     if trainer.is_world_process_zero():
         drop_partial(place)
+        drop_last_step(place, settings.max_steps)
     trainer.accelerator.wait_for_everyone()
     last = last_checkpoint(place) if resume else None
     try:
@@ -172,21 +172,3 @@ def first_line(error: Exception) -> str:
 def _kept(place: Path) -> str:
     last = last_checkpoint(place)
     return f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
-
-
-def last_checkpoint(place: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
-    whole = [folder for folder in _checkpoints(place) if (folder / _WHOLE).exists()]
-    return whole[-1] if whole else None
-
-
-def drop_partial(place: Path) -> list[Path]:
-    """Delete checkpoints that were cut off while they were written; which ones there were."""
-    partial = [folder for folder in _checkpoints(place) if not (folder / _WHOLE).exists()]
-    for folder in partial:
-        shutil.rmtree(folder)
-    return partial
-
-
-def _checkpoints(place: Path) -> Sequence[Path]:
-    return sorted(place.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
