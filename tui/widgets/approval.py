@@ -176,7 +176,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         lines = []
         for index, (name, text) in enumerate(_CHOICES.items()):
             mark, style = (">", "bold") if index == self.chosen else (" ", "")
-            key = f"[{keys[name]}] " if name in keys else ""
+            key = f"[{keys[name]}] " if name in keys and not self._explaining else ""
             if style or not only_chosen:
                 lines.append(Content.styled(f"{mark} {key}{text}", style))
         self.query_one("#choices", Static).update(Content("\n").join(lines))
