@@ -82,8 +82,8 @@ class Checkpoint:
             part = slice(start, start + step)
             values = stored.floats(array[part] if order is None else array[order[part]])
             if not (np.isfinite(values.max()) and np.isfinite(values.min())):
-                where = stored.file.name
-                raise ModelFileError(f"{where}: tensor {name} holds NaN or infinite values: the checkpoint is damaged")
+                what = f"tensor {name} holds NaN or infinite values"
+                raise ModelFileError(f"{stored.file}: {what}: the checkpoint is damaged, download it again")
             yield values
 
     def _check_layout(self) -> None:

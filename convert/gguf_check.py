@@ -160,7 +160,7 @@ class _Check:
             self._sentencepiece(tokens, types)
         else:
             self._text("tokenizer.ggml.pre")
-            if any(merge.count(b" ") < 1 for merge in self._strings("tokenizer.ggml.merges")):
+            if any(b" " not in merge for merge in self._strings("tokenizer.ggml.merges")):
                 raise _UnfitError("a merge is not a pair of tokens")
         self._special(len(tokens))
         template = self._metadata.get("tokenizer.chat_template", "")

@@ -180,6 +180,6 @@ def _changes(
     for token in added:
         id, text = token["id"], token["content"]
         if texts.get(id, text) != text:
-            raise ModelFileError(f"id {id} is both {texts[id]!r} and {text!r}")
+            raise ModelFileError(f"id {id} is both {texts[id]!r} and {text!r}: download the tokenizer's files again")
         if types.get(id) is not TokenType.UNKNOWN:
             yield id, text, added_type(text, bool(token.get("special")))

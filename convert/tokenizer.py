@@ -142,7 +142,8 @@ def _tokens(
     types = dict.fromkeys(texts, TokenType.NORMAL)
     for token in added:
         if texts.setdefault(token["id"], token["content"]) != token["content"]:
-            raise ModelFileError(f"id {token['id']} is both {texts[token['id']]!r} and {token['content']!r}")
+            both = f"{texts[token['id']]!r} and {token['content']!r}"
+            raise ModelFileError(f"id {token['id']} is both {both}: download the tokenizer's files again")
         types[token["id"]] = added_type(token["content"], token["special"])
     check_ids(texts, rows)
     tokens = tuple(texts.get(index, f"[PAD{index}]") for index in range(rows))
