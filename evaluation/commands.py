@@ -47,7 +47,7 @@ def list_tasks(data: Path | None) -> None:
     for task in tasks().values():
         place = task.folder and (f"{folder / task.folder}" if folder else f"{task.folder} of the data folder")
         where = "comes with umi" if place is None else f"{'at hand' if task.at_hand(folder) else 'missing'}: {place}"
-        click.echo(printable(f"{task.name:<12} {task.mode:<10} {task.about} ({where})"))
+        click.echo(printable(f"{task.name:<20} {task.mode:<10} {task.about} ({where})"))
 
 
 @evaluate.command("run")

@@ -74,11 +74,16 @@ def tasks() -> dict[str, Task]:
         Task("bfcl", "static", "Berkeley Function-Calling Leaderboard: accepted calls, or none", _bfcl, "bfcl"),
     ]
     found += [
-        Task(name, "static", (reader.__doc__ or name).split("\n")[0].rstrip("."), _reader(name), name)
+        Task(name, "static", (reader.__doc__ or name).split("\n")[0].rstrip("."), _reader(name), _folder(name))
         for name, reader in {**RECORDS, **TRAJECTORIES}.items()
         if name != "bfcl"
     ]
     return {task.name: task for task in found}
+
+
+def _folder(name: str) -> str:
+    """The folder that a reader reads: `api_bank_dialogues` shares that of the shorter `api_bank`."""
+    return min((other for other in (*RECORDS, *TRAJECTORIES) if f"{name}_".startswith(f"{other}_")), key=len)
 
 
 def load(wanted: str, loading: Loading) -> list[Group]:

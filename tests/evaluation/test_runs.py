@@ -389,7 +389,7 @@ def test_without_the_data_sets_the_tasks_say_where_they_belong(tmp_path):
     refused = umi(tmp_path, "evaluate", "run", "bfcl", "--out", tmp_path / "out")
     assert refused.status == 2 and "give the folder of the data sets with --data or in ALPHA_UMI_DATA" in refused.stderr
     listed = umi(tmp_path, "evaluate", "tasks").stdout
-    assert "bfcl of the data folder" in listed and "requests     end to end" in listed
+    assert "bfcl of the data folder" in listed and "requests             end to end" in listed
 
 
 def test_every_reader_is_a_task(tmp_path, data):
