@@ -34,6 +34,7 @@ QUIT_SECONDS = 3.0
 """How long the first Ctrl-C counts."""
 
 NEWS_SECONDS = 0.5
+TERMINAL_SECONDS = 2.0
 SETTLE_SECONDS = 0.4
 STOPPED = 4
 """Exit status where the user, here by closing the terminal, ended it."""
@@ -88,7 +89,14 @@ class UmiApp(App[None]):
             try:
                 asyncio.get_running_loop().add_signal_handler(number, leave)
             except (NotImplementedError, RuntimeError, ValueError):
-                return
+                break
+        if _has_terminal():
+            self.set_interval(TERMINAL_SECONDS, self._leave_without_terminal)
+
+    def _leave_without_terminal(self) -> None:
+        """Leave where the terminal went and no signal said so, as under a parent that is not its session's leader."""
+        if not _has_terminal():
+            self._hang_up()
 
     def _hang_up(self) -> None:
         """Leave; where the terminal is gone at once, since the driver would wait for ever to write to it."""

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from stage import ANSWER, CALCULATE, CALL, make_home
 
+from alpha_umi.tui.app import STOPPED
+
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>P][^\x1b]*)")
 LEAVE_ALTERNATE = "\x1b[?1049l"
 
@@ -47,8 +49,13 @@ class Terminal:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
+        self.hang_up()
+
+    def hang_up(self):
+        """Take the terminal away; the program gets no signal, since the terminal does not control its session."""
+        for end in (self.master, self.slave):
+            with contextlib.suppress(OSError):
+                os.close(end)
 
     @property
     def text(self):
@@ -117,6 +124,13 @@ def test_a_killed_process_leaves_the_terminal_as_it_was(tmp_path, number):
         terminal.process.send_signal(number)
         terminal.ends()
         assert terminal.restored
+
+
+def test_a_terminal_that_goes_without_a_signal_ends_the_program(tmp_path):
+    with Terminal(tmp_path, CALCULATE) as terminal:
+        terminal.sees("Ctrl+S sessions")
+        terminal.hang_up()
+        assert terminal.process.wait(120) == STOPPED
 
 
 def test_a_crash_is_one_sentence_and_leaves_the_terminal_as_it_was(tmp_path):
