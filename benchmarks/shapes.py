@@ -25,7 +25,7 @@ import numpy as np
 from alpha_umi.runtime.engine import library
 
 VOCABULARY = 151_936
-CONTROL = ("<|tools|>", "<|user|>", "<|plan|>", "<|call|>", "<|result|>", "<|answer|>", "<|giveup|>", "<|end|>")
+CONTROL = ("<|tools|>", "<|user|>", "<|plan|>", "<|act|>", "<|result|>", "<|answer|>", "<|giveup|>", "<|end|>")
 TYPES = {"Q4_0": 2, "Q4_0_pure": 2, "Q8_0": 7, "Q4_K_M": 15}
 """llama.cpp's `llama_ftype`; `pure` gives the embeddings, which are the output layer too, the same type."""
 

@@ -1,7 +1,7 @@
 """What an answer quotes: the summarizer names a call or an argument of it, and the text of that stands there.
 
 A small model that copies a long text token by token loses its place. Where a dialect has marks for it, the summarizer
-writes a mark and numbers instead (`<|call|>11 is <|result|>1.`: the first argument of the first call, and its result),
+writes a mark and numbers instead (`<|act|>11 is <|result|>1.`: the first argument of the first call, and its result),
 and the runtime puts the texts there.
 """
 

@@ -18,7 +18,7 @@ from alpha_umi.cli import main
 from alpha_umi.runtime.agent import Agent
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 
-CALL, ANSWER, GIVE_UP = "<|call|>", "<|answer|>", "<|giveup|>"
+CALL, ANSWER, GIVE_UP = "<|act|>", "<|answer|>", "<|giveup|>"
 
 _PROGRAM = """
 import json, sys

@@ -14,7 +14,7 @@ from alpha_umi.evaluation.bench import Bench, Subject
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 from alpha_umi.runtime.settings import Settings
 
-CALL, ANSWER, GIVE_UP = "<|call|>", "<|answer|>", "<|giveup|>"
+CALL, ANSWER, GIVE_UP = "<|act|>", "<|answer|>", "<|giveup|>"
 NANO = find_trio("nano")
 
 WEATHER = {

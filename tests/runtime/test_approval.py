@@ -15,7 +15,7 @@ from alpha_umi.runtime.undo import changed_turns, undo_last_turn, undo_turn
 from alpha_umi.tools.audit import AuditLog
 from alpha_umi.tools.spec import ToolCall
 
-CALL, ANSWER = "<|call|>", "<|answer|>"
+CALL, ANSWER = "<|act|>", "<|answer|>"
 APPEND = 'append_file{"path":"a.txt","text":"x"}'
 
 
@@ -66,8 +66,8 @@ class Led:
         self.script["planner"] += [f"Go on.{CALL}"] * len(calls) + [f"Done.{ANSWER}"]
         self.script["caller"] += calls
         self.script["summarizer"].append("Done.")
-        paths = [json.loads(call[call.index("{") :]).get("path", "") for call in calls]
-        return list(self.agent.turn(f"do it with {' and '.join(paths)}"))
+        values = [str(value) for call in calls for value in json.loads(call[call.index("{") :]).values()]
+        return list(self.agent.turn(f"do it with {' and '.join(values)}"))
 
 
 def observed(events):

@@ -23,7 +23,7 @@ PROMPT = "<|tools|>name the file, list the text.<|user|>you need milk, the garde
 SCHEMA = {"type": "object", "properties": {name: {"type": "string", "maxLength": 9} for name in ("path", "text")}}
 GRAMMARS = {
     "free text": None,
-    "a plan": "start: R (<|call|> | <|answer|>)\nR: /[^\\n]{0,60}/",
+    "a plan": "start: R (<|act|> | <|answer|>)\nR: /[^\\n]{0,60}/",
     "forced runs": 'start: ("1234" /[a-e]/ "(((" /[f-k]/ "9;9"){6}',
     "a call": f'start: ("read" | "reader") a\na: %json {json.dumps(SCHEMA)}',
     "repetition": 'start: ("the file name, " | "the garden path. "){9}',

@@ -16,7 +16,7 @@ from alpha_umi.runtime.engine.llama import EngineSettings, LlamaEngine, RoleMode
 SAID = "<|user|>the garden path"
 CHILD = """#!{python}
 import os
-from alpha_umi.runtime.engine import pool, server
+from alpha_umi.runtime.engine import child, pool
 from alpha_umi.runtime.engine.devices import devices
 from alpha_umi.runtime.engine.lane import ComputeError
 from alpha_umi.runtime.engine.offload.machine import GIB, Device, Machine
@@ -38,7 +38,7 @@ def broken(self, role):
     return lane
 
 pool.Pool._open = broken
-server.main()
+child.main()
 """
 
 

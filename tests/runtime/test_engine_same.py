@@ -17,7 +17,7 @@ DOCUMENTS = "<|tools|>" + "name the file, list the text. " * 12
 ASKED = DOCUMENTS + "<|user|>you need milk, the garden path and milk<|plan|>"
 GRAMMARS = {
     "free text": None,
-    "a plan": "start: R (<|call|> | <|answer|>)\nR: /[^\\n]{0,60}/",
+    "a plan": "start: R (<|act|> | <|answer|>)\nR: /[^\\n]{0,60}/",
     "a call": 'start: ("read" | "reader") "{\\"path\\":\\"" /[a-z ]{3,20}/ "\\",\\"text\\":\\"" /[a-z]{1,9}/ "\\"}"',
 }
 FORCING = {"forced": "", "chosen": '%llguidance {"no_forcing": true}\n'}

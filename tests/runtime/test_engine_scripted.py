@@ -7,7 +7,7 @@ from alpha_umi.errors import ContextFullError, EngineError
 from alpha_umi.runtime.engine.api import ChatTemplate, Delta, Finished, Request
 from alpha_umi.runtime.engine.scripted import ScriptedEngine
 
-DECISION = "start: r (<|call|> | <|answer|>)\nr[max_tokens=8]: /[^\\n]*/"
+DECISION = "start: r (<|act|> | <|answer|>)\nr[max_tokens=8]: /[^\\n]*/"
 
 
 def test_each_role_says_its_outputs_in_order():
@@ -34,7 +34,7 @@ def test_words_add_up_to_the_output(text):
 
 @pytest.mark.parametrize(
     "output",
-    ["I need it<|call|>", "see <|end|> there<|call|>", "<|answer|>", "seven words are fine in this plan<|call|>"],
+    ["I need it<|act|>", "see <|end|> there<|act|>", "<|answer|>", "seven words are fine in this plan<|act|>"],
 )
 def test_an_output_that_fits_the_grammar(output):
     finished = ask(ScriptedEngine({"planner": [output]}), "x", grammar=DECISION)
@@ -46,10 +46,10 @@ def test_an_output_that_fits_the_grammar(output):
     [
         "",
         "no decision",
-        "two\nlines<|call|>",
-        "<|call|>more",
+        "two\nlines<|act|>",
+        "<|act|>more",
         "<|end|>",
-        "one word more than eight is too many here<|call|>",
+        "one word more than eight is too many here<|act|>",
     ],
 )
 def test_an_output_that_no_model_could_write(output):
@@ -78,7 +78,7 @@ def test_limits_are_kept():
     assert (cut.text, cut.reason) == ("one two", "length")
     with pytest.raises(ContextFullError, match="4 tokens"):
         ask(engine, "one two three four")
-    assert (engine.context("planner"), engine.count("planner", prompt("a b<|call|>"))) == (4, 3)
+    assert (engine.context("planner"), engine.count("planner", prompt("a b<|act|>"))) == (4, 3)
 
 
 def test_cancel_ends_the_output():

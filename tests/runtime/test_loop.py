@@ -12,7 +12,7 @@ from alpha_umi.runtime.paths import Paths
 from alpha_umi.runtime.sessions import SessionStore
 from alpha_umi.runtime.settings import Settings
 
-CALL, ANSWER, GIVE_UP = "<|call|>", "<|answer|>", "<|giveup|>"
+CALL, ANSWER, GIVE_UP = "<|act|>", "<|answer|>", "<|giveup|>"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from alpha_umi.runtime.settings import Settings
 from alpha_umi.tools.mcp.definitions import Definition
 from alpha_umi.tools.mcp.registry import McpServers, ServerEntry, program
 
-CALL, ANSWER = "<|call|>", "<|answer|>"
+CALL, ANSWER = "<|act|>", "<|answer|>"
 WORDS = ("lamp", "invoice", "train", "recipe", "poem", "camera", "parcel", "garden", "flight", "song")
 
 
@@ -82,7 +82,7 @@ def test_a_thousand_tools_cost_no_more_prompt_than_the_few_that_fit(make_agent):
     assert limit.detail.startswith(f"{FEW} of 1000 tools fit and are offered: ")
     assert all(name in limit.detail for name in started.tools)
     roles = agent._roles
-    alone = roles.dialect.head("planner", [agent.catalogue.get(name).spec for name in started.tools])
+    alone = roles.dialects["planner"].head("planner", [agent.catalogue.get(name).spec for name in started.tools])
     assert first_prompt(engine).startswith("".join(segment.text for segment in alone))
     documents = [first_prompt(engine).count(spec.name) for spec in agent.catalogue.specs]
     assert sum(map(bool, documents)) == FEW

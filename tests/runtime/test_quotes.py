@@ -117,14 +117,14 @@ def test_arguments_are_quoted_by_the_numbers_of_call_and_argument():
 
 def test_the_summarizers_quotation_of_an_argument_reaches_the_user_to_the_letter():
     roles = Roles(
-        ScriptedEngine({"summarizer": ['I wrote "<|call|>12" to <|call|>11.']}),
+        ScriptedEngine({"summarizer": ['I wrote "<|act|>12" to <|act|>11.']}),
         dict.fromkeys(ROLES, load_dialect("nano")),
     )
     _, finished = drained(roles.summarize(ASKED, 50))
     assert finished.text == 'I wrote "milk" to list.txt.'
 
 
-@pytest.mark.parametrize("written", ["<|call|>14", "<|call|>21", "<|call|>15"])
+@pytest.mark.parametrize("written", ["<|act|>14", "<|act|>21", "<|act|>15"])
 def test_an_argument_that_cannot_be_quoted_cannot_be_written(written):
     roles = Roles(ScriptedEngine({"summarizer": [f"I wrote {written}."]}), dict.fromkeys(ROLES, load_dialect("nano")))
     with pytest.raises(Exception, match="does not allow"):

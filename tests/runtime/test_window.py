@@ -170,7 +170,7 @@ def test_a_tool_of_the_catalogue_keeps_its_name():
 def test_a_turn_reads_on_without_asking_the_catalogue(tmp_path):
     engine = ScriptedEngine(
         {
-            "planner": ["Look.<|call|>", "Read on.<|call|>", "Found.<|answer|>"],
+            "planner": ["Look.<|act|>", "Read on.<|act|>", "Found.<|answer|>"],
             "caller": ['read_file{"path":"list.txt"}', 'read_result{"number":1,"start":2000}'],
             "summarizer": ["The milk."],
         }

@@ -10,7 +10,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-CONTROL = ("<|tools|>", "<|user|>", "<|plan|>", "<|call|>", "<|result|>", "<|answer|>", "<|giveup|>", "<|end|>")
+CONTROL = ("<|tools|>", "<|user|>", "<|plan|>", "<|act|>", "<|result|>", "<|answer|>", "<|giveup|>", "<|end|>")
 WORDS = ("the", "you", "file", "name", "text", "caller", "answer", "need", "list", "Next", "path", "milk", "garden")
 
 Array = np.ndarray[Any, np.dtype[np.float32]]

@@ -126,7 +126,7 @@ def test_broken_trajectories_are_skipped_counted_and_named(tmp_path: Path, data:
 
 
 def test_what_a_dialect_cannot_write_is_left_out_and_counted(tmp_path: Path, data: Path) -> None:
-    write_gsm8k(data, {**GSM, "question": "What is <|call|>?"}, _gsm(1))
+    write_gsm8k(data, {**GSM, "question": "What is <|act|>?"}, _gsm(1))
     out = _make(tmp_path, data, "samples", "--dialect", "nano")
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))["sets"]["gsm8k"]
     assert report["left_out"] == {"text that reads as a control token": 1}

@@ -146,7 +146,7 @@ def test_samples_end_with_the_token_that_ends_a_generation(tmp_path: Path) -> No
     tokens = encoder.vocabulary.tokens
     corpus = read_corpus(settings, encoder, lambda _: None)
     ends = {role: {tokens[row.ids[-1]] for row in corpus.rows[role]} for role in ROLES}
-    assert ends["planner"] <= {"<|call|>", "<|answer|>", "<|giveup|>"}
+    assert ends["planner"] <= {"<|act|>", "<|answer|>", "<|giveup|>"}
     assert (ends["caller"], ends["summarizer"]) == ({"<|end|>"}, {"<|end|>"})
     row = corpus.rows["planner"][0]
     assert tokens[row.ids[row.given - 1]] == "<|plan|>"

@@ -65,7 +65,7 @@ def test_every_role_learns_exactly_what_it_writes(tokenizer: Tokenizer) -> None:
     batch = stack((), [row(tokenizer, pieces(load_dialect("nano"), entries))])
     written = {role: tokenizer.decode(batch.only(role).targets.tolist(), skip_special_tokens=False) for role in ROLES}
     assert written == {
-        "planner": "Ask the tool.<|call|>Done.<|answer|>",
+        "planner": "Ask the tool.<|act|>Done.<|answer|>",
         "caller": 'convert{"value":1}',
         "summarizer": "<|result|>1<|end|>",
     }

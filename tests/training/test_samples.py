@@ -19,7 +19,7 @@ from alpha_umi.training.samples import row, samples
 from alpha_umi.training.scenarios.core import Example
 
 MARKS = {
-    "nano": ("<|call|>", "<|answer|>", "calculate{}", "<|end|>"),
+    "nano": ("<|act|>", "<|answer|>", "calculate{}", "<|end|>"),
     "paper": (" Next: caller.", " Next: conclusion.", "Action: calculate\nAction Input: {}", "</s>"),
     "chat": (" Next: caller.", " Next: conclusion.", "calculate {}", ""),
 }
@@ -102,7 +102,7 @@ def test_rows_have_prompt_and_completion_as_trainers_read_them() -> None:
     assert nano[1] == {
         "id": "set/1",
         "step": 2,
-        "prompt": "<|tools|>book(city:str) Book a trip.\n<|user|>A trip to Rome.<|plan|>Use book.<|call|>",
+        "prompt": "<|tools|>book(city:str) Book a trip.\n<|user|>A trip to Rome.<|plan|>Use book.<|act|>",
         "completion": 'book{"city":"Rome"}',
     }
     assert nano[2]["prompt"] == nano[1]["prompt"] + nano[1]["completion"] + "<|result|>no. 12<|plan|>"
@@ -119,7 +119,7 @@ def test_rows_have_prompt_and_completion_as_trainers_read_them() -> None:
     assert "A trip to Rome." in chat["prompt"][0]["content"]
 
 
-@pytest.mark.parametrize(("name", "text"), [("nano", "<|call|>"), ("paper", "a</s>b")])
+@pytest.mark.parametrize(("name", "text"), [("nano", "<|act|>"), ("paper", "a</s>b")])
 def test_text_that_reads_as_a_control_token_is_refused(name: str, text: str) -> None:
     with pytest.raises(ValueError, match="reads as a control token"):
         _rows(name, _example(User(text), Plan("No.", "give up")))

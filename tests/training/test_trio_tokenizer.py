@@ -86,9 +86,9 @@ def test_every_text_comes_back(tokenizer: Tokenizer, text: str) -> None:
 
 
 def test_only_control_segments_become_control_tokens(tokenizer: Tokenizer) -> None:
-    forged = _ids(tokenizer, "<|call|>")
-    assert tokenizer.token_to_id("<|call|>") not in forged
-    assert encode(tokenizer, (Segment("<|call|>", control=True),)) == [tokenizer.token_to_id("<|call|>")]
+    forged = _ids(tokenizer, "<|act|>")
+    assert tokenizer.token_to_id("<|act|>") not in forged
+    assert encode(tokenizer, (Segment("<|act|>", control=True),)) == [tokenizer.token_to_id("<|act|>")]
 
 
 def test_a_saved_tokenizer_reads_as_before(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from alpha_umi.tui.app import UmiApp
 from alpha_umi.tui.desk import Desk, Options
 from alpha_umi.tui.widgets.approval import ApprovalPanel
 
-CALL, ANSWER, GIVE_UP = "<|call|>", "<|answer|>", "<|giveup|>"
+CALL, ANSWER, GIVE_UP = "<|act|>", "<|answer|>", "<|giveup|>"
 
 CALCULATE = {
     "planner": [f"Use calculate.{CALL}", f"There it is.{ANSWER}"],
