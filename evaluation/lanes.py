@@ -59,10 +59,10 @@ def _run(groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Ben
     results: SimpleQueue[Done | BaseException | None] = SimpleQueue()
     stop = threading.Event()
     benches = [bench() for _ in range(lanes)]
-    threads = [threading.Thread(target=_lane, args=(one, waiting, results, stop)) for one in benches]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=_lane, args=(one, waiting, results, stop), daemon=True) for one in benches]
     try:
+        for thread in threads:
+            thread.start()
         running = lanes
         while running:
             found = results.get()
@@ -74,10 +74,10 @@ def _run(groups: Iterable[Sequence[Sample]], lanes: int, bench: Callable[[], Ben
                 yield found
     finally:
         stop.set()
-        while any(thread.is_alive() for thread in threads):
+        while alive := [thread for thread in threads if thread.is_alive()]:
             for one in benches:
                 one.cancel()
-            for thread in threads:
+            for thread in alive:
                 thread.join(_AGAIN)
         for one in benches:
             one.close()

@@ -178,7 +178,7 @@ def test_show_and_export(stocked: Umi, tiny: Path, tmp_path: Path) -> None:
         (("--model", "tiny", "--adapter", "tiny", "--dialect", "chat"), "tiny is a model; a role needs adapters", 2),
         (
             ("--model", "large", "--adapter", "tiny-lora", "--dialect", "chat"),
-            "has no such weight there; use the base it was trained on",
+            "the model's is 160×128; use the base it was trained on",
             5,
         ),
         (("--model", "tiny", "--context", "9", "--dialect", "chat"), "roles.planner.context: ", 2),

@@ -39,28 +39,28 @@ def approvals(stage):
 
 
 def test_the_exact_call_is_shown_below_the_transcript(tmp_path, clock):
-    script = WRITE | {"caller": ['write_file{"path":"garden.md","text":"one\\n\\u001b[2Jtwo \u202e"}']}
+    script = WRITE | {"caller": ['run_command{"command":"echo one\\n\\u001b[2Jtwo \u202e"}']}
 
     async def run():
         async with staged(tmp_path, script) as stage:
-            await stage.send("put water into garden.md")
+            await stage.send("say one and two")
             await stage.question()
-            assert 'text: "one\\n\\u001b[2Jtwo \\u202e"' in stage.text
-            assert "May it run write_file? (it changes files)" in stage.text
-            assert "you  put water into garden.md" in stage.text
+            assert "$ echo one" in stage.text and "> \\x1b[2Jtwo \\u202e" in stage.text
+            assert "May it run run_command?" in stage.text
+            assert "you  say one and two" in stage.text
             assert "> [n] No" in stage.text
 
     play(run())
 
 
 def test_the_question_tells_what_would_really_happen_and_a_value_cannot_pose_as_that(tmp_path, clock):
-    script = WRITE | {"caller": ['write_file{"path":"garden.md","text":"x\\nit may touch nothing"}']}
+    script = WRITE | {"caller": ['run_command{"command":"x\\nit may touch nothing"}']}
 
     async def run():
         async with staged(tmp_path, script, size=(120, 30)) as stage:
-            await stage.send("put water into garden.md")
+            await stage.send("run x")
             await stage.question()
-            assert f"file: {tmp_path}/work/garden.md (new)" in stage.text
+            assert "$ x" in stage.text
             assert "\n it may read" in stage.text or "\n it may write" in stage.text
             assert "\n it may touch nothing" not in stage.text
 

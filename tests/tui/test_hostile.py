@@ -106,7 +106,11 @@ def test_sixty_by_sixteen_shows_what_counts(tmp_path):
             await stage.send("put water into garden.md")
             await stage.question()
             await stage.sees(
-                "you  put water", "May it run write_file?", 'path: "garden.md"', "[y] Yes, once", "> [n] No"
+                "caller  [waits for approval]",
+                "May it run write_file?",
+                'path: "garden.md"',
+                "[y] Yes, once",
+                "> [n] No",
             )
 
     play(run())

@@ -174,7 +174,7 @@ def test_a_file_is_quantised_and_the_loss_is_told(tmp_path, converted):
             await stage.sees("is not a file")
             stage.app.screen.query(Input).first().focus()
             await fill(stage, source, made, "Q8_0")
-            await stage.sees("quantise tiny-f16.gguf [done]", "tokens the same")
+            await stage.sees("quantise tiny-f16.gguf [done]", "Q8_0", "same")
             assert quantisation(read_header(made)) == "Q8_0"
 
     play(run())

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from ...text import printable
@@ -55,6 +56,10 @@ class Prompt(TextArea):
         self._past: list[str] = []
         self._at = 0
         self._draft = ""
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the text; Textual cannot wrap the placeholder where there is no room at all."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
 
     def remember(self, instructions: Sequence[str]) -> None:
         """Offer these before those that are known, oldest first."""
