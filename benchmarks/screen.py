@@ -101,9 +101,7 @@ def long_result() -> tuple[float, float]:
             terminal.sees(READY)
             terminal.type("show long.txt\r")
             terminal.sees("It is long.")
-            for key in ("\t", "\x1b[A"):
-                terminal.type(key)
-                terminal.read(1)
+            settle(terminal, "\t", "\x1b[A")
             start = time.perf_counter()
             terminal.type("\r")
             shown(terminal, "Enter opens all")
@@ -112,7 +110,7 @@ def long_result() -> tuple[float, float]:
             while len(terminal.raw) == length:
                 terminal.read(0.005)
             opened = time.perf_counter() - start
-            terminal.type("x\x7f")
+            settle(terminal, "x", "\x7f")
             return opened, echo(terminal, pause=0.1)
 
 
@@ -152,6 +150,16 @@ def echo(terminal: Terminal, pause: float) -> float:
         while time.perf_counter() - pressed < pause:
             terminal.read(0.02)
     return statistics.median(delays)
+
+
+def settle(terminal: Terminal, *keys: str) -> None:
+    """Type the keys, each once the screen is still."""
+    for key in ("", *keys):
+        terminal.type(key)
+        length = -1
+        while len(terminal.raw) != length:
+            length = len(terminal.raw)
+            terminal.read(0.5)
 
 
 def shown(terminal: Terminal, text: str) -> None:
