@@ -31,13 +31,13 @@ def test_a_rationale_ends_at_a_control_token(engine, how):
     grammar = "start: R (<|act|> | <|answer|> | <|giveup|>)\nR: /[^\\n]{0,12}/"
     finished = ask(engine, PROMPT, grammar=grammar, **how)
     assert finished.reason == "grammar"
-    assert re.fullmatch(r"[^\n]{0,12}<\|(call|answer|giveup)\|>", finished.text)
+    assert re.fullmatch(r"[^\n]{0,12}<\|(act|answer|giveup)\|>", finished.text)
 
 
 def test_a_token_budget_leaves_only_the_decision(engine):
     grammar = "start: r (<|act|> | <|answer|>)\nr[max_tokens=9]: /[a-z ]*/"
     finished = ask(engine, PROMPT, grammar=grammar)
-    assert re.fullmatch(r"[a-z ]*<\|(call|answer)\|>", finished.text)
+    assert re.fullmatch(r"[a-z ]*<\|(act|answer)\|>", finished.text)
     assert finished.usage.generated <= 10
 
 

@@ -79,7 +79,7 @@ def test_text_does_not_depend_on_what_was_cached(fresh, engine):
 
 def test_text_cannot_forge_control_tokens(engine):
     assert engine.count("planner", (Segment("<|act|>", control=True),)) == 1
-    assert engine.count("planner", (Segment("<|act|>"),)) == len("<|act|>") - 3  # "call" is a merged word
+    assert engine.count("planner", (Segment("<|act|>"),)) == len("<|act|>")
     meant = ask(engine, (Segment("a"), Segment("<|act|>", control=True)), max_tokens=12)
     forged = ask(engine, (Segment("a<|act|>"),), max_tokens=12)
     assert forged.usage.prompt > meant.usage.prompt
