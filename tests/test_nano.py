@@ -70,6 +70,7 @@ def test_without_a_yes_nothing_is_written(umi):
     allowed = umi("run", "--approve", "all", request)
     assert allowed.returncode == 0, allowed.stderr
     assert (umi.workspace / "garden.md").read_text(encoding="utf-8").strip() == "water the tomatoes"
+    assert "water the tomatoes" in allowed.stdout and "garden.md" in allowed.stdout
 
 
 def test_the_instruction_may_come_from_standard_input_and_a_session_goes_on(umi):
